@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * str.c - the two things about bytes that are too long for a header.
+ */
+#include "str.h"
+
+static bool continues(unsigned char c)
+{
+    return (c & 0xc0) == 0x80;
+}
+
+size_t utf8_length(const char *text, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    if (n == 0)
+        return 0;
+    if (p[0] < 0x80)
+        return 1;
+    if (p[0] >= 0xc2 && p[0] <= 0xdf)
+        return n >= 2 && continues(p[1]) ? 2 : 0;
+    if (n < 3 || !continues(p[1]) || !continues(p[2]))
+        return 0;
+    if (p[0] >= 0xe0 && p[0] <= 0xef) {
+        bool overlong = p[0] == 0xe0 && p[1] < 0xa0;
+        bool surrogate = p[0] == 0xed && p[1] > 0x9f;
+        return overlong || surrogate ? 0 : 3;
+    }
+    if (n < 4 || !continues(p[3]) || p[0] < 0xf0 || p[0] > 0xf4)
+        return 0;
+    if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return 4;
+}
+
+size_t utf8_bad(struct str s)
+{
+    size_t i = 0, k;
+    while (i < s.n) {
+        k = utf8_length(s.p + i, s.n - i);
+        if (k == 0)
+            return i;
+        i += k;
+    }
+    return s.n;
+}
+
+uint64_t str_hash(struct str s)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < s.n; i++)
+        h = (h ^ (unsigned char)s.p[i]) * UINT64_C(0x100000001b3);
+    return h;
+}
