@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * hash_avx2.c - XXH3 with 256-bit vectors, compiled with -mavx2.
+ *
+ * In: bytes. Out: their hash. Invariant: the result is that of every other
+ * variant. The packaged xxhash.h is compiled into this file, so that there is
+ * no library to link and no symbol to clash with an engine's own copy.
+ */
+#include "hash.h"
+
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#define XXH_VECTOR XXH_AVX2
+#include <xxhash.h>
+
+static uint64_t hash64(const void *data, size_t size)
+{
+    return XXH3_64bits(data, size);
+}
+
+static void hash128(const void *data, size_t size, uint8_t out[16])
+{
+    XXH128_canonical_t canonical;
+    XXH128_canonicalFromHash(&canonical, XXH3_128bits(data, size));
+    memcpy(out, canonical.digest, 16);
+}
+
+const struct ttsb__hash ttsb__hash_avx2 = {"avx2", hash64, hash128};
