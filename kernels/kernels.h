@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kernels.h - what the compiler does to numbers, on buffers in memory.
+ *
+ * In:  dense buffers, little endian, of a stated dtype and count. Out: dense
+ * buffers, the same bits on every machine, compiler, optimisation level and
+ * device. Invariants: all arithmetic is binary64 without contraction; a result
+ * is rounded once, to nearest even, when it is stored; a NaN keeps its sign and
+ * the top of its payload and becomes quiet. Nothing here allocates, keeps
+ * state or fails on a value: a count or an index tells what the caller has to
+ * judge. A `void` buffer needs no alignment; a `double` one has its own.
+ * Buffers do not overlap unless a function says that dst may be src; n may be
+ * 0, and then pointers may be NULL. Functions return false, having written
+ * nothing, only for a dtype or a shape that they do not define.
+ */
+#ifndef TTSW_KERNELS_H
+#define TTSW_KERNELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ttsb_types.h"
+
+#define KERNEL_MAX_RANK TTSB_MAX_RANK
+
+/* Values that the target dtype cannot hold. Zero-initialise before the first
+ * chunk of a tensor; further chunks add to it. `first` and `value` mean
+ * something only where count > 0; `first` counts from the first chunk on. */
+struct kernel_range_error {
+    uint64_t count;
+    uint64_t first; /* element index */
+    double value;   /* the source's value, rounded to binary64 */
+    uint64_t seen;  /* elements so far; the kernels' own */
+};
+
+/* NaN and infinite elements. Zero-initialise; further chunks add to it. */
+struct kernel_nonfinite {
+    uint64_t count;
+    uint64_t first; /* element index, where count > 0 */
+    uint64_t seen;  /* elements so far; the kernels' own */
+};
+
+/* A pair of dtypes. */
+struct kernel_cast {
+    enum ttsb_dtype from;
+    enum ttsb_dtype to;
+};
+
+/* Whether kernel_load_f64 and kernel_store_f64 know the dtype: F16, BF16, F32
+ * or F64. */
+bool kernel_is_float(enum ttsb_dtype dtype);
+
+/* Whether kernel_cast knows the pair: float to float (see kernel_is_float),
+ * integer to integer (U8 to I64), and every dtype to itself. */
+bool kernel_cast_known(struct kernel_cast pair);
+
+/* dst[i] = src[i], exactly; n elements of F16, BF16, F32 or F64. A NaN's sign
+ * and payload move to the top of the wider fields and its quiet bit is set.
+ * False for another dtype. */
+bool kernel_load_f64(enum ttsb_dtype dtype, const void *src, uint64_t n,
+                     double *dst);
+
+/* dst[i] = src[i], rounded once to nearest even, straight from binary64;
+ * subnormals are exact, nothing is flushed. A NaN keeps its sign and the top
+ * of its payload and its quiet bit is set; an infinity stays one. A finite
+ * value that becomes infinite is stored as infinity and reported in *err,
+ * which may not be NULL. False for a dtype that is not F16, BF16, F32 or F64.
+ */
+bool kernel_store_f64(enum ttsb_dtype dtype, const double *src, uint64_t n,
+                      void *dst, struct kernel_range_error *err);
+
+/* The n elements of src in another dtype.
+ *   a dtype to itself: the bits, unchanged (signalling NaNs too);
+ *   float to float:    the bits of kernel_load_f64, then kernel_store_f64;
+ *   integer to integer: the value; one that does not fit is stored as its low
+ *                      bits and reported in *err.
+ * F4 and the F6s are packed: n times their bits is a multiple of 8. False
+ * where kernel_cast_known is. */
+bool kernel_cast(struct kernel_cast pair, const void *src, uint64_t n,
+                 void *dst, struct kernel_range_error *err);
+
+/* Adds the NaN and infinite elements of src to *found: F16, BF16, F32, F64,
+ * C64 (n pairs; either half), F8_E4M3 (NaN only), F8_E5M2. Other dtypes have
+ * none: only found->seen changes. */
+void kernel_scan_nonfinite(enum ttsb_dtype dtype, const void *src, uint64_t n,
+                           struct kernel_nonfinite *found);
+
+/* dst[c0][c1]... = src[c0 * in_strides[0] + c1 * in_strides[1] + ...], dst
+ * dense and row major. One stride for each axis of the OUTPUT, in elements;
+ * strides may repeat or be 0. */
+struct kernel_permute {
+    uint32_t rank;         /* 0 to KERNEL_MAX_RANK; 0 copies one element */
+    uint32_t element_size; /* bytes: 1, 2, 4 or 8 */
+    uint64_t out_dims[KERNEL_MAX_RANK];
+    uint64_t in_strides[KERNEL_MAX_RANK];
+};
+
+/* The strided gather described above; bits are moved, never looked at. A part
+ * of the output is a call with smaller out_dims and later pointers. False for
+ * a rank or an element size out of range; nothing is written where a dim is
+ * 0. */
+bool kernel_permute(const struct kernel_permute *p, const void *src, void *dst);
+
+/* Sums of squares by one fixed tree (normative; see README.md). The row is cut
+ * into blocks of KERNEL_SUMSQ_BLOCK elements. In a block, element i goes to
+ * lane i % KERNEL_SUMSQ_LANES, which adds its squares in order to +0.0; the
+ * block's sum is ((l0+l1)+(l2+l3))+((l4+l5)+(l6+l7)). The row's sum starts at
+ * +0.0 and adds the blocks' sums in order; the last block may be short. */
+#define KERNEL_SUMSQ_LANES 8
+#define KERNEL_SUMSQ_BLOCK 4096
+
+struct kernel_sumsq {
+    double lane[KERNEL_SUMSQ_LANES]; /* of the open block */
+    double total;                    /* of the closed blocks */
+    uint64_t count;                  /* elements so far */
+};
+
+/* The sum of nothing. */
+void kernel_sumsq_init(struct kernel_sumsq *acc);
+
+/* Adds n more elements of the row. Any chunking gives the same bits. */
+void kernel_sumsq_add(struct kernel_sumsq *acc, const double *x, uint64_t n);
+
+/* Adds x, dense (outer, keep, inner), to `keep` accumulators: x[o][k][i] goes
+ * to acc[k], in row-major order of x. So acc[k] sums over all but the kept
+ * axis. Any chunking along outer gives the same bits; outer = inner = 1 adds
+ * one element to each. */
+void kernel_sumsq_add_keep(struct kernel_sumsq *acc, uint64_t outer,
+                           uint64_t keep, uint64_t inner, const double *x);
+
+/* The row's sum so far; acc may go on. A NaN is 0x7ff8000000000000. */
+double kernel_sumsq_done(const struct kernel_sumsq *acc);
+
+/* Weight norm's factors: norm = sqrt(sumsq), scale[k] = g[k] / norm, each one
+ * rounding in binary64, k from 0 to n - 1. A norm that is zero or infinite has
+ * no factor: scale[k] becomes +0.0 and nothing is divided. *first_bad is the
+ * first such k, or n. NaNs as for kernel_scale_keep. scale may be g. */
+void kernel_weight_norm_scale(const double *g, const struct kernel_sumsq *acc,
+                              uint64_t n, double *scale, uint64_t *first_bad);
+
+/* x[o][k][i] *= scale[k], x dense (outer, keep, inner). A NaN of x passes,
+ * made quiet; else one of scale does; 0 * infinity is 0x7ff8000000000000. */
+void kernel_scale_keep(double *x, uint64_t outer, uint64_t keep, uint64_t inner,
+                       const double *scale);
+
+/* dst[i] = e to the src[i], within 1 ulp, the same bits everywhere. exp(0) is
+ * 1, exp(-inf) +0, exp(+inf) +inf; a NaN passes, made quiet; what is too large
+ * becomes +inf unreported (scan the result). dst may be src. */
+void kernel_exp(const double *src, uint64_t n, double *dst);
+
+#endif
