@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cli.c - a tenth of a getopt: long and short options, values, `--`.
+ */
+#include "cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "version.h"
+
+#define MAX_JOBS 256
+
+static const struct option {
+    char letter; /* in a command's table */
+    const char *shown, *name, *value, *help;
+} options[] = {
+    {'o', "-o", "--output", "FILE",
+     "write to FILE; replaced as a whole or not at all"},
+    {'j', "-j", "--jobs", "N", "use N threads (default: one per processor)"},
+    {'q', "-q", "--quiet", NULL, "no report; warnings and errors stay"},
+    {'P', "", "--allow-partial-weights", NULL,
+     "a missing source is a warning, and its output is MISSING"},
+    {'J', "", "--json", NULL, "print JSON"},
+};
+
+#define OPTION_COUNT (sizeof options / sizeof options[0])
+
+static bool takes(const struct command *c, char letter)
+{
+    return strchr(c->options, letter) != NULL ||
+           (letter == 'o' && strchr(c->options, 'O') != NULL);
+}
+
+static void print_usage(const struct command *c, FILE *out)
+{
+    fprintf(out, "usage: ttswc %s", c->name);
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *o = &options[i];
+        bool required = o->letter == 'o' && strchr(c->options, 'O') != NULL;
+        if (takes(c, o->letter))
+            fprintf(out, " %s%s%s%s%s", required ? "" : "[",
+                    o->shown[0] != '\0' ? o->shown : o->name,
+                    o->value != NULL ? " " : "",
+                    o->value != NULL ? o->value : "", required ? "" : "]");
+    }
+    fprintf(out, "%s%s\n", c->operands[0] != '\0' ? " " : "", c->operands);
+}
+
+static void print_command(const struct command *c)
+{
+    print_usage(c, stdout);
+    printf("\n%s\n", c->summary);
+    if (c->options[0] != '\0')
+        printf("\noptions:\n");
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *o = &options[i];
+        char left[64];
+        if (!takes(c, o->letter))
+            continue;
+        snprintf(left, sizeof left, "%s%s%s%s%s", o->shown,
+                 o->shown[0] != '\0' ? ", " : "", o->name,
+                 o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
+        printf("  %-26s %s\n", left, o->help);
+    }
+}
+
+static void print_help(const struct command *commands, FILE *out)
+{
+    fprintf(out, "usage: ttswc COMMAND ...\n\n"
+                 "Compiles a safetensors checkpoint into a .ttsb blob by a "
+                 "declarative spec.\n\ncommands:\n");
+    for (; commands->name != NULL; commands++) {
+        size_t n = strcspn(commands->summary, ".");
+        fprintf(out, "  %-9s %.*s\n", commands->name, (int)n,
+                commands->summary);
+    }
+    fprintf(out, "  %-9s %s\n  %-9s %s\n", "help",
+            "Shows this, or help COMMAND", "--version", "Shows the version");
+    fprintf(out, "\nexit status: 0 ok, 1 the input is wrong, 2 usage, "
+                 "3 system\n");
+}
+
+static const struct command *find(const struct command *commands,
+                                  const char *name)
+{
+    for (; commands->name != NULL; commands++)
+        if (strcmp(commands->name, name) == 0)
+            return commands;
+    return NULL;
+}
+
+static enum exit_code wrong(const struct command *c, const char *what,
+                            const char *which)
+{
+    fprintf(stderr, "ttswc: error: %s%s%s%s\n", what,
+            which[0] != '\0' ? " `" : "", which, which[0] != '\0' ? "`" : "");
+    if (c != NULL)
+        print_usage(c, stderr);
+    fprintf(stderr, "try: ttswc help%s%s\n", c != NULL ? " " : "",
+            c != NULL ? c->name : "");
+    return EXIT_USAGE;
+}
+
+static unsigned processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > 16 ? 16 : (unsigned)n;
+}
+
+/* The option at argv[0], NULL if it is none of the command's. *value is the
+ * text behind `=` or glued to a short one, or NULL. */
+static const struct option *match(const struct command *c, const char *text,
+                                  const char **value)
+{
+    *value = NULL;
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *o = &options[i];
+        size_t n = strlen(o->name), k = strlen(o->shown);
+        if (!takes(c, o->letter))
+            continue;
+        if (strcmp(text, o->name) == 0 ||
+            (k > 0 && strcmp(text, o->shown) == 0))
+            return o;
+        if (o->value == NULL)
+            continue;
+        if (strncmp(text, o->name, n) == 0 && text[n] == '=')
+            *value = text + n + 1;
+        else if (k > 0 && strncmp(text, o->shown, k) == 0)
+            *value = text + k;
+        if (*value != NULL)
+            return o;
+    }
+    return NULL;
+}
+
+static bool apply(const struct option *o, const char *value, struct args *args)
+{
+    char *end;
+    unsigned long n;
+    switch (o->letter) {
+    case 'o':
+        args->output = value;
+        return value[0] != '\0';
+    case 'j':
+        n = strtoul(value, &end, 10);
+        args->jobs = (unsigned)n;
+        return value[0] >= '1' && value[0] <= '9' && *end == '\0' &&
+               n <= MAX_JOBS;
+    case 'q':
+        args->quiet = true;
+        return true;
+    case 'P':
+        args->partial = true;
+        return true;
+    default:
+        args->json = true;
+        return true;
+    }
+}
+
+static enum exit_code parse(const struct command *c, int argc, char **argv,
+                            struct args *args)
+{
+    bool only_operands = false;
+    for (int i = 0; i < argc; i++) {
+        const struct option *o = NULL;
+        const char *value;
+        if (!only_operands && strcmp(argv[i], "--") == 0) {
+            only_operands = true;
+            continue;
+        }
+        if (only_operands || argv[i][0] != '-') {
+            if (args->count == c->needs)
+                return wrong(c, "unexpected operand", argv[i]);
+            args->positional[args->count++] = argv[i];
+            continue;
+        }
+        o = match(c, argv[i], &value);
+        if (o == NULL)
+            return wrong(c, "unknown option", argv[i]);
+        if (o->value != NULL && value == NULL && i + 1 == argc)
+            return wrong(c, "a value is missing behind", argv[i]);
+        if (o->value != NULL && value == NULL)
+            value = argv[++i];
+        if (!apply(o, value, args))
+            return wrong(c, "unusable value", value);
+    }
+    if (args->count < c->needs)
+        return wrong(c, "an operand is missing", "");
+    if (strchr(c->options, 'O') != NULL && args->output == NULL)
+        return wrong(c, "-o FILE is missing", "");
+    return EXIT_OK;
+}
+
+static enum exit_code help(const struct command *commands, int argc,
+                           char **argv)
+{
+    const struct command *c;
+    if (argc == 0) {
+        print_help(commands, stdout);
+        return EXIT_OK;
+    }
+    c = find(commands, argv[0]);
+    if (c == NULL)
+        return wrong(NULL, "no command is called", argv[0]);
+    print_command(c);
+    return EXIT_OK;
+}
+
+static enum exit_code dispatch(const struct command *commands, int argc,
+                               char **argv)
+{
+    struct args args = {.jobs = processors()};
+    const struct command *c;
+    enum exit_code code;
+    if (argc < 2) {
+        print_help(commands, stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("ttswc %s\n", TTSW_VERSION);
+        return EXIT_OK;
+    }
+    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
+        strcmp(argv[1], "-h") == 0)
+        return help(commands, argc - 2, argv + 2);
+    c = find(commands, argv[1]);
+    if (c == NULL)
+        return wrong(NULL, "no command is called", argv[1]);
+    for (int i = 2; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return help(commands, 1, argv + 1);
+    code = parse(c, argc - 2, argv + 2, &args);
+    return code == EXIT_OK ? c->run(&args) : code;
+}
+
+enum exit_code cli_main(const struct command *commands, int argc, char **argv)
+{
+    enum exit_code code = dispatch(commands, argc, argv);
+    if (fflush(stdout) != 0 && code == EXIT_OK) {
+        perror("ttswc: error: standard output");
+        return EXIT_SYSTEM;
+    }
+    return code;
+}

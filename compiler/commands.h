@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * commands.h - what main.c can run.
+ *
+ * In: parsed arguments. Out: results on stdout, findings on stderr, an exit
+ * code. Invariant: each command is a short pipeline over the stages.
+ */
+#ifndef TTSW_COMMANDS_H
+#define TTSW_COMMANDS_H
+
+#include "cli.h"
+
+enum exit_code command_compile(const struct args *args);
+enum exit_code command_check(const struct args *args);
+enum exit_code command_header(const struct args *args);
+enum exit_code command_inspect(const struct args *args);
+enum exit_code command_verify(const struct args *args);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compile.c - the page to read first.
+ *
+ *     spec_parse      text          -> struct spec      what was written
+ *     expand_spec     spec          -> struct model     every name and type
+ *     layout_model    model         -> offsets          from the spec alone
+ *     contract_seal   model         -> contract id      the engine's view
+ *     checkpoint_open file          -> struct checkpoint   its header only
+ *     resolve_model   model x checkpoint -> bindings    every element, both
+ * ways emit_blob       model         -> file             whole, or not at all
+ *
+ * A stage returns false if its result must not be used; until then it goes on
+ * collecting findings, so that a run shows all of them. The run stops between
+ * stages.
+ */
+#include "compile.h"
+
+#include <inttypes.h>
+
+#include "commands.h"
+#include "contract.h"
+#include "emit.h"
+#include "expand.h"
+#include "layout.h"
+#include "report.h"
+#include "resolve.h"
+
+void run_begin(struct run *r)
+{
+    *r = (struct run){0};
+    r->diag.arena = &r->arena;
+}
+
+bool run_model(struct run *r, const char *path)
+{
+    if (!spec_parse(&r->arena, str_c(path), &r->diag, &r->spec) ||
+        !expand_spec(&r->arena, &r->spec, &r->diag, &r->model) ||
+        !layout_model(&r->diag, &r->model))
+        return false;
+    contract_seal(&r->model);
+    return true;
+}
+
+void run_blob_error(struct run *r, const char *path,
+                    const struct ttsb_error *error)
+{
+    bool system = error->status >= 50 && error->status < 70;
+    diag_add_file(&r->diag, system ? "E0705" : "E0706", str_c(path),
+                  error->offset > 0 ? error->offset : DIAG_NO_OFFSET, "%s: %s",
+                  ttsb_status_name(error->status), error->text);
+}
+
+enum exit_code run_end(struct run *r)
+{
+    enum exit_code code = r->diag.system_errors > 0 ? EXIT_SYSTEM
+                          : r->diag.errors > 0      ? EXIT_INPUT
+                                                    : EXIT_OK;
+    fflush(stdout);
+    diag_print(&r->diag, stderr);
+    arena_release(&r->arena);
+    return code;
+}
+
+enum exit_code command_compile(const struct args *args)
+{
+    struct run r;
+    struct checkpoint c = {.fd = -1};
+    struct coverage cover;
+    struct emitted blob;
+    run_begin(&r);
+    if (run_model(&r, args->positional[0]) &&
+        checkpoint_open(&r.arena, &r.diag, str_c(args->positional[1]), &c) &&
+        resolve_model(&r.arena, &r.diag, &r.model, &c, args->partial, &cover) &&
+        emit_blob(&r.arena, &r.diag, &r.model, &c, str_c(args->output),
+                  args->jobs, &blob) &&
+        !args->quiet)
+        report_compiled(&r.model, &cover, args->output, &blob);
+    checkpoint_close(&c);
+    return run_end(&r);
+}
+
+enum exit_code command_check(const struct args *args)
+{
+    struct run r;
+    struct checkpoint c = {.fd = -1};
+    struct coverage cover;
+    run_begin(&r);
+    if (run_model(&r, args->positional[0]) &&
+        checkpoint_open(&r.arena, &r.diag, str_c(args->positional[1]), &c)) {
+        resolve_model(&r.arena, &r.diag, &r.model, &c, args->partial, &cover);
+        if (!args->quiet)
+            report_coverage(&r.model, &cover);
+    }
+    checkpoint_close(&c);
+    return run_end(&r);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compile.h - the front half of the pipeline, which three commands share.
+ *
+ * In: the path of a spec. Out: a model that is expanded, typed, laid out and
+ * sealed. Invariant: needs no checkpoint.
+ */
+#ifndef TTSW_COMPILE_H
+#define TTSW_COMPILE_H
+
+#include "cli.h"
+#include "model.h"
+#include "ttsb.h"
+
+/* Everything of one run. */
+struct run {
+    struct arena arena;
+    struct diag diag;
+    struct spec spec;
+    struct model model;
+};
+
+void run_begin(struct run *r);
+
+/* Parses, expands, lays out and seals a spec; false after findings. */
+bool run_model(struct run *r, const char *path);
+
+/* Adds what libttsb said of a file: E0706, or E0705 for a system's error. */
+void run_blob_error(struct run *r, const char *path,
+                    const struct ttsb_error *error);
+
+/* Prints the findings, gives all memory back; the exit code they ask for. */
+enum exit_code run_end(struct run *r);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * contract.c - prints a model line by line, in one canonical form.
+ */
+#include "contract.h"
+
+#include <inttypes.h>
+
+#include "hash.h"
+#include "text.h"
+
+static void put_type(struct text *t, struct type type)
+{
+    text_c(t, "[");
+    for (uint32_t i = 0; i < type.rank; i++) {
+        const struct axis *x = &type.axes[i];
+        if (i > 0)
+            text_c(t, ",");
+        text_str(t, x->name);
+        text_format(t, "%s%" PRIu64, x->name.n > 0 ? "=" : "", x->size);
+    }
+    text_c(t, "]");
+}
+
+static void put_leaf(struct text *t, const struct step *s)
+{
+    text_format(t, "$%" PRIu32 ":%s ", s->leaf->number,
+                spec_dtype_name(s->leaf->dtype));
+    put_type(t, s->type);
+}
+
+static void put_axis(struct text *t, struct type type, uint32_t axis)
+{
+    if (type.axes[axis].name.n > 0)
+        text_str(t, type.axes[axis].name);
+    else
+        text_format(t, "#%" PRIu32, axis);
+}
+
+static void put_step(struct text *t, const struct step *s)
+{
+    if (s->op == OP_LEAF) {
+        put_leaf(t, s);
+        return;
+    }
+    text_format(t, "%s(",
+                s->op == OP_PERMUTE       ? "permute"
+                : s->op == OP_SQUEEZE     ? "squeeze"
+                : s->op == OP_WEIGHT_NORM ? "weight_norm"
+                                          : "exp");
+    if (s->op == OP_WEIGHT_NORM) {
+        put_leaf(t, s);
+        text_c(t, ",keep=");
+        if (s->keep == KEEP_NONE)
+            text_c(t, "none");
+        else
+            put_axis(t, s->type, s->keep);
+    } else {
+        put_step(t, s->arg);
+    }
+    for (uint32_t i = 0; s->op == OP_PERMUTE && i < s->type.rank; i++) {
+        text_c(t, ",");
+        put_axis(t, s->arg->type, s->order[i]);
+    }
+    for (uint32_t i = 0; s->op == OP_SQUEEZE && i < s->arg->type.rank; i++) {
+        if ((s->removed >> i & 1) == 0)
+            continue;
+        text_c(t, ",");
+        put_axis(t, s->arg->type, i);
+    }
+    text_c(t, ")");
+    put_type(t, s->type);
+}
+
+static void put_value(struct text *t, const struct model *m,
+                      const struct output *o)
+{
+    bool cast = o->step != NULL && spec_dtype_is_integer(o->step->dtype) &&
+                o->dtype != o->step->dtype;
+    if (o->step == NULL) {
+        text_format(t, "alias(%.*s)", STR_ARG(m->outputs[o->alias_of].name));
+        return;
+    }
+    if (cast)
+        text_c(t, "cast(");
+    put_step(t, o->step);
+    if (!cast)
+        return;
+    text_format(t, ",%s)", spec_dtype_name(o->dtype));
+    put_type(t, o->type);
+}
+
+struct str contract_expression(struct arena *a, const struct model *m,
+                               const struct output *o)
+{
+    struct text t = {0};
+    struct str s;
+    put_value(&t, m, o);
+    s = arena_str(a, text_view(&t));
+    text_release(&t);
+    return s;
+}
+
+static void put_string(struct text *t, struct str s)
+{
+    text_c(t, "\"");
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c == '"' || c == '\\')
+            text_format(t, "\\%c", c);
+        else if (c < 0x20)
+            text_format(t, "\\x%02x", c);
+        else
+            text_str(t, str_cut(s, i, i + 1));
+    }
+    text_c(t, "\"");
+}
+
+static void put_constant(struct text *t, const struct constant_value *v)
+{
+    static const char *const kinds[] = {"i64", "f64", "string"};
+    const struct constant *c = v->as;
+    text_format(t, "const %.*s %s%s", STR_ARG(c->name),
+                c->is_list ? "list-" : "", kinds[c->items[0].kind]);
+    for (size_t i = 0; i < c->count; i++) {
+        uint64_t bits;
+        text_c(t, " ");
+        memcpy(&bits, &c->items[i].decimal, sizeof bits);
+        if (c->items[i].kind == CONSTANT_INTEGER)
+            text_format(t, "%" PRId64, v->integers[i]);
+        else if (c->items[i].kind == CONSTANT_DECIMAL)
+            text_format(t, "%016" PRIx64, bits);
+        else
+            put_string(t, c->items[i].text);
+    }
+    text_c(t, "\n");
+}
+
+static void put_output(struct text *t, const struct model *m,
+                       const struct output *o)
+{
+    text_format(t, "tensor %.*s %s ", STR_ARG(o->name),
+                spec_dtype_name(o->dtype));
+    put_type(t, o->type);
+    text_format(t, " %.*s %" PRIu64 "%s = ", STR_ARG(m->groups[o->group].name),
+                o->offset, o->optional ? " optional" : "");
+    put_value(t, m, o);
+    text_c(t, "\n");
+}
+
+static void put_contract(struct text *t, const struct model *m)
+{
+    text_format(t, "ttsb contract 1\nmodel %.*s\nrevision %" PRIu64 "\n",
+                STR_ARG(m->spec->model), m->spec->revision);
+    for (size_t i = 0; i < m->constant_count; i++)
+        put_constant(t, &m->constants[i]);
+    for (size_t i = 0; i < m->group_count; i++)
+        text_format(t, "group %.*s %s %" PRIu32 "\n",
+                    STR_ARG(m->groups[i].name),
+                    m->groups[i].place == TTSB_PLACE_HOST ? "host" : "device",
+                    m->spec->align);
+    for (size_t i = 0; i < m->output_count; i++)
+        put_output(t, m, &m->outputs[i]);
+}
+
+struct str contract_text(struct arena *a, const struct model *m)
+{
+    struct text t = {0};
+    struct str s;
+    put_contract(&t, m);
+    s = arena_str(a, text_view(&t));
+    text_release(&t);
+    return s;
+}
+
+void contract_seal(struct model *m)
+{
+    struct text t = {0};
+    put_contract(&t, m);
+    ttsb__hash128(t.p, t.n, m->contract_id);
+    text_release(&t);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * contract.h - the contract text and its id (FORMAT.md section 8).
+ *
+ * In: a model that is laid out. Out: the text, its XXH3-128. Invariant: a
+ * function of the spec alone, the same on every machine.
+ */
+#ifndef TTSW_CONTRACT_H
+#define TTSW_CONTRACT_H
+
+#include <stdio.h>
+
+#include "model.h"
+
+/* Fills m->contract_id. */
+void contract_seal(struct model *m);
+
+/* The text that is hashed. */
+struct str contract_text(struct arena *a, const struct model *m);
+
+/* The canonical expression of one output's value. */
+struct str contract_expression(struct arena *a, const struct model *m,
+                               const struct output *o);
+
+#endif

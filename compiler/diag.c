@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * diag.c - collects findings and prints them in the order of the spec.
+ *
+ * Two findings fold into one when they share id, place and chain of uses:
+ * the first one's words are printed, and one note says for which loop values
+ * they hold. Findings without loop values never fold.
+ */
+#include "diag.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "indexset.h"
+
+struct diag_text {
+    struct diag_text *next;
+    struct span at; /* for labels */
+    bool is_help;
+    struct str text;
+};
+
+struct diag_item {
+    struct diag_item *next;
+    const char *id;
+    struct diag_where where;
+    struct str path; /* for a file that is no spec */
+    uint64_t offset;
+    uint64_t serial;
+    struct str text;
+    struct diag_text *labels, *notes;
+};
+
+static struct diag_item *item_new(struct diag *d, const char *id)
+{
+    struct diag_item *item = arena_new(d->arena, struct diag_item, 1);
+    if (diag_title(id) == NULL)
+        abort(); /* an id that the table lacks: a bug, found by any test */
+    item->id = id;
+    item->serial = d->errors + d->warnings;
+    d->errors += id[0] == 'E';
+    d->system_errors += strcmp(id, "E0704") == 0 || strcmp(id, "E0705") == 0;
+    d->warnings += id[0] != 'E';
+    if (d->last == NULL)
+        d->first = item;
+    else
+        d->last->next = item;
+    d->last = item;
+    return item;
+}
+
+struct diag_item *diag_add(struct diag *d, const char *id,
+                           struct diag_where where, const char *format, ...)
+{
+    struct diag_item *item = item_new(d, id);
+    va_list args;
+    va_start(args, format);
+    item->text = arena_vformat(d->arena, format, args);
+    va_end(args);
+    item->where = where;
+    return item;
+}
+
+struct diag_item *diag_add_file(struct diag *d, const char *id, struct str path,
+                                uint64_t offset, const char *format, ...)
+{
+    struct diag_item *item = item_new(d, id);
+    va_list args;
+    va_start(args, format);
+    item->text = arena_vformat(d->arena, format, args);
+    va_end(args);
+    item->path = arena_str(d->arena, path);
+    item->offset = offset;
+    return item;
+}
+
+static void append(struct diag_text **list, struct diag_text *t)
+{
+    while (*list != NULL)
+        list = &(*list)->next;
+    *list = t;
+}
+
+void diag_label(struct diag *d, struct diag_item *item, struct span at,
+                const char *format, ...)
+{
+    struct diag_text *t = arena_new(d->arena, struct diag_text, 1);
+    va_list args;
+    va_start(args, format);
+    t->text = arena_vformat(d->arena, format, args);
+    va_end(args);
+    t->at = at;
+    if (at.src != NULL)
+        append(&item->labels, t);
+}
+
+void diag_note(struct diag *d, struct diag_item *item, const char *format, ...)
+{
+    struct diag_text *t = arena_new(d->arena, struct diag_text, 1);
+    va_list args;
+    va_start(args, format);
+    t->text = arena_vformat(d->arena, format, args);
+    va_end(args);
+    append(&item->notes, t);
+}
+
+void diag_help(struct diag *d, struct diag_item *item, const char *format, ...)
+{
+    struct diag_text *t = arena_new(d->arena, struct diag_text, 1);
+    va_list args;
+    va_start(args, format);
+    t->text = arena_vformat(d->arena, format, args);
+    va_end(args);
+    t->is_help = true;
+    append(&item->notes, t);
+}
+
+/* --- order and folding -------------------------------------------------- */
+
+static int frame_order(const struct diag_frame *a, const struct diag_frame *b)
+{
+    for (; a != NULL && b != NULL; a = a->outer, b = b->outer)
+        if (a->at.begin != b->at.begin)
+            return a->at.begin < b->at.begin ? -1 : 1;
+    return (a != NULL) - (b != NULL);
+}
+
+static int place_order(const struct diag_item *a, const struct diag_item *b)
+{
+    const struct source *x = a->where.at.src, *y = b->where.at.src;
+    int c;
+    if ((x == NULL) != (y == NULL))
+        return x == NULL ? -1 : 1;
+    if (x == NULL)
+        return 0;
+    c = x == y ? 0 : str_order(x->path, y->path);
+    if (c == 0 && a->where.at.begin != b->where.at.begin)
+        c = a->where.at.begin < b->where.at.begin ? -1 : 1;
+    if (c == 0)
+        c = strcmp(a->id, b->id);
+    return c != 0 ? c : frame_order(a->where.use, b->where.use);
+}
+
+static int compare_items(const void *x, const void *y)
+{
+    const struct diag_item *a = *(struct diag_item *const *)x;
+    const struct diag_item *b = *(struct diag_item *const *)y;
+    int c = place_order(a, b);
+    return c != 0 ? c : (a->serial > b->serial) - (a->serial < b->serial);
+}
+
+static size_t loop_count(const struct diag_binding *b)
+{
+    size_t n = 0;
+    for (; b != NULL; b = b->outer)
+        n++;
+    return n;
+}
+
+static bool folds(const struct diag_item *a, const struct diag_item *b)
+{
+    size_t n = loop_count(a->where.loops);
+    return a->where.at.src != NULL && place_order(a, b) == 0 && n > 0 &&
+           n == loop_count(b->where.loops);
+}
+
+/* --- printing ------------------------------------------------------------ */
+
+struct printer {
+    struct arena *a;
+    FILE *out;
+    int gutter; /* width of the line numbers */
+};
+
+static int digits(uint32_t n)
+{
+    int d = 1;
+    while (n >= 10) {
+        n /= 10;
+        d++;
+    }
+    return d;
+}
+
+static uint32_t line_at(struct span s)
+{
+    uint32_t line, column;
+    source_position(s.src, s.begin, &line, &column);
+    return line;
+}
+
+static void print_bar(const struct printer *p)
+{
+    fprintf(p->out, "%*s |\n", p->gutter, "");
+}
+
+/* One source line with its underline and the label behind it. */
+static void print_snippet(const struct printer *p, struct span at, char mark,
+                          struct str label, bool with_line)
+{
+    uint32_t line, column, width, end = at.end;
+    struct str text;
+    source_position(at.src, at.begin, &line, &column);
+    text = source_line(at.src, line);
+    if (end > (uint32_t)(text.p - at.src->text.p) + text.n)
+        end = (uint32_t)((size_t)(text.p - at.src->text.p) + text.n);
+    width = end > at.begin ? source_columns(at.src, at.begin, end) : 1;
+    if (with_line)
+        fprintf(p->out, "%*" PRIu32 " | %.*s\n", p->gutter, line,
+                STR_ARG(text));
+    fprintf(p->out, "%*s | %*s", p->gutter, "", (int)(column - 1), "");
+    for (uint32_t i = 0; i < width; i++)
+        fputc(mark, p->out);
+    fprintf(p->out, "%s%.*s\n", label.n > 0 ? " " : "", STR_ARG(label));
+}
+
+struct mark {
+    struct span at;
+    char sign;
+    struct str label;
+};
+
+static int compare_marks(const void *x, const void *y)
+{
+    const struct mark *a = x, *b = y;
+    return (a->at.begin > b->at.begin) - (a->at.begin < b->at.begin);
+}
+
+/* The marks that lie in one source, by position. */
+static void print_marks(const struct printer *p, struct mark *m, size_t n,
+                        const struct source *src)
+{
+    uint32_t last = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t line;
+        if (m[i].at.src != src)
+            continue;
+        line = line_at(m[i].at);
+        if (last != 0 && line > last + 1)
+            fprintf(p->out, "%.*s\n", p->gutter < 3 ? p->gutter + 2 : 3, "...");
+        print_snippet(p, m[i].at, m[i].sign, m[i].label, line != last);
+        last = line;
+    }
+}
+
+static void print_places(struct printer *p, const struct diag_item *item)
+{
+    size_t n = 1, i;
+    struct mark *m;
+    const struct diag_text *l;
+    const struct source *src = item->where.at.src;
+    for (l = item->labels; l != NULL; l = l->next)
+        n++;
+    m = arena_new(p->a, struct mark, n);
+    m[0] = (struct mark){item->where.at, '^', {0}};
+    for (i = 1, l = item->labels; l != NULL; l = l->next, i++)
+        m[i] = (struct mark){l->at, '-', l->text};
+    p->gutter = 1;
+    for (i = 0; i < n; i++)
+        if (digits(line_at(m[i].at)) > p->gutter)
+            p->gutter = digits(line_at(m[i].at));
+    qsort(m, n, sizeof *m, compare_marks);
+    print_bar(p);
+    print_marks(p, m, n, src);
+    for (i = 0; i < n; i++) {
+        if (m[i].at.src == src)
+            continue;
+        fprintf(p->out, "%*s ::: %.*s:%" PRIu32 "\n", p->gutter, "",
+                STR_ARG(m[i].at.src->path), line_at(m[i].at));
+        print_snippet(p, m[i].at, m[i].sign, m[i].label, true);
+    }
+}
+
+static void print_uses(const struct printer *p, const struct diag_frame *f)
+{
+    uint32_t line, column;
+    for (; f != NULL; f = f->outer) {
+        source_position(f->at.src, f->at.begin, &line, &column);
+        fprintf(p->out,
+                "%*s = note: in this use: %.*s:%" PRIu32 ":%" PRIu32
+                " `use: %.*s`\n",
+                p->gutter, "", STR_ARG(f->at.src->path), line, column,
+                STR_ARG(f->name));
+    }
+}
+
+static void print_loops(const struct printer *p, struct diag_item *const *items,
+                        size_t n)
+{
+    size_t width = loop_count(items[0]->where.loops), i, c;
+    struct str *names = arena_new(p->a, struct str, width + 1);
+    struct index_value *v = arena_new(p->a, struct index_value, width * n + 1);
+    if (width == 0)
+        return;
+    for (i = 0; i < n; i++) {
+        const struct diag_binding *b = items[i]->where.loops;
+        for (c = width; c-- > 0; b = b->outer) {
+            names[c] = b->name;
+            v[i * width + c] =
+                (struct index_value){b->is_word, b->number, b->word};
+        }
+    }
+    fprintf(p->out, "%*s = note: %s%.*s\n", p->gutter, "",
+            n > 1 ? "the same for " : "with ",
+            STR_ARG(indexset_text(p->a, names, v, width, n)));
+}
+
+static const char *level(const char *id)
+{
+    return id[0] == 'E' ? "error" : id[0] == 'W' ? "warning" : "note";
+}
+
+/* items[0] speaks for all n. */
+static void print_folded(struct printer *p, struct diag_item *const *items,
+                         size_t n)
+{
+    const struct diag_item *item = items[0];
+    const struct diag_text *t;
+    uint32_t line, column;
+    p->gutter = 1;
+    if (item->where.at.src != NULL) {
+        source_position(item->where.at.src, item->where.at.begin, &line,
+                        &column);
+        fprintf(p->out, "%.*s:%" PRIu32 ":%" PRIu32 ": ",
+                STR_ARG(item->where.at.src->path), line, column);
+    } else if (item->path.n > 0) {
+        fprintf(p->out, "%.*s: ", STR_ARG(item->path));
+        if (item->offset != DIAG_NO_OFFSET)
+            fprintf(p->out, "byte %" PRIu64 ": ", item->offset);
+    }
+    fprintf(p->out, "%s[%s]: %.*s\n", level(item->id), item->id,
+            STR_ARG(item->text));
+    if (item->where.at.src != NULL)
+        print_places(p, item);
+    for (t = item->notes; t != NULL; t = t->next)
+        fprintf(p->out, "%*s = %s: %.*s\n", p->gutter, "",
+                t->is_help ? "help" : "note", STR_ARG(t->text));
+    print_loops(p, items, n);
+    print_uses(p, item->where.use);
+}
+
+static void print_summary(const struct diag *d, FILE *out, uint64_t printed)
+{
+    uint64_t all = d->errors + d->warnings;
+    fprintf(out, "ttswc: %" PRIu64 " error%s, %" PRIu64 " warning%s", d->errors,
+            d->errors == 1 ? "" : "s", d->warnings,
+            d->warnings == 1 ? "" : "s");
+    if (printed < all)
+        fprintf(out, " (folded into %" PRIu64 " findings)", printed);
+    fputc('\n', out);
+}
+
+void diag_print(struct diag *d, FILE *out)
+{
+    size_t n = (size_t)(d->errors + d->warnings), i, j, k = 0;
+    struct diag_item **all = arena_new(d->arena, struct diag_item *, n + 1);
+    struct printer p = {.a = d->arena, .out = out};
+    uint64_t printed = 0;
+    for (struct diag_item *it = d->first; it != NULL; it = it->next)
+        all[k++] = it;
+    qsort(all, n, sizeof *all, compare_items);
+    for (i = 0; i < n; i = j, printed++) {
+        for (j = i + 1; j < n && folds(all[i], all[j]);)
+            j++;
+        print_folded(&p, all + i, j - i);
+        fputc('\n', out);
+    }
+    if (n > 0)
+        print_summary(d, out, printed);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * emit.c - lays the file out, has the outputs made, then writes the sections
+ * and, last, the superblock.
+ */
+#include "emit.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "hash.h"
+#include "meta.h"
+#include "pool.h"
+#include "produce.h"
+#include "sections.h"
+#include "size.h"
+
+#define SECTION_COUNT 7
+#define MAX_WORKERS 256
+
+struct emission {
+    struct arena *a;
+    struct diag *d;
+    const struct model *m;
+    const struct checkpoint *c;
+    struct outfile file;
+    struct file_layout layout;
+    struct text sections[SECTION_COUNT]; /* by type, from 1 */
+    uint64_t offsets[SECTION_COUNT];
+    struct production production;
+    struct worker_buffers *workers[MAX_WORKERS];
+    uint32_t *order; /* outputs, largest first */
+};
+
+/* --- layout
+ * ------------------------------------------------------------------------ */
+
+static struct text *section(struct emission *e, enum ttsb_section_type type)
+{
+    return &e->sections[type - 1];
+}
+
+/* Sizes of all sections are known before any payload is read. */
+static bool lay_out(struct emission *e)
+{
+    uint64_t at = TTSB_SUPERBLOCK_SIZE, payload, index, pieces;
+    const struct model *m = e->m;
+    sections_number(e->a, m, &e->layout);
+    sections_nameord(e->a, section(e, TTSB_SECTION_NAMEORD), m);
+    sections_names(section(e, TTSB_SECTION_NAMES), m);
+    sections_const(section(e, TTSB_SECTION_CONST), m);
+    meta_write(e->a, section(e, TTSB_SECTION_META), m, e->c,
+               e->production.digests);
+    index = m->output_count * sizeof(struct ttsb_disk_record);
+    pieces = e->layout.piece_count * 8;
+    for (int i = 0; i < SECTION_COUNT; i++) {
+        uint64_t size = i + 1 == TTSB_SECTION_INDEX    ? index
+                        : i + 1 == TTSB_SECTION_PIECES ? pieces
+                        : i + 1 == TTSB_SECTION_GROUPS
+                            ? m->group_count * sizeof(struct ttsb_disk_group)
+                            : e->sections[i].n;
+        if (!size_align(at, TTSB_SECTION_ALIGN, &e->offsets[i]) ||
+            !size_add(e->offsets[i], size, &at))
+            return false;
+    }
+    if (!size_align(at, TTSB_GROUP_ALIGN, &payload) ||
+        !sections_place(m, payload, &e->layout))
+        return false;
+    sections_index(section(e, TTSB_SECTION_INDEX), m, &e->layout);
+    sections_groups(section(e, TTSB_SECTION_GROUPS), m, &e->layout);
+    return true;
+}
+
+/* --- payload
+ * -------------------------------------------------------------------------- */
+
+static int by_size(const void *x, const void *y, void *outputs)
+{
+    const struct output *o = outputs;
+    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+    if (o[a].size != o[b].size)
+        return o[a].size < o[b].size ? 1 : -1;
+    return (a > b) - (a < b);
+}
+
+static void job(void *context, unsigned worker, size_t i)
+{
+    struct emission *e = context;
+    produce_output(&e->production, e->workers[worker], e->order[i]);
+}
+
+static struct str element_text(struct arena *a, struct type t, uint64_t index)
+{
+    uint64_t at[TTSB_MAX_RANK];
+    struct str s = str_c("[");
+    for (uint32_t i = t.rank; i-- > 0;) {
+        at[i] = t.axes[i].size > 0 ? index % t.axes[i].size : 0;
+        index /= t.axes[i].size > 0 ? t.axes[i].size : 1;
+    }
+    for (uint32_t i = 0; i < t.rank; i++)
+        s = arena_format(a, "%.*s%s%" PRIu64, STR_ARG(s), i > 0 ? "," : "",
+                         at[i]);
+    return arena_format(a, "%.*s]", STR_ARG(s));
+}
+
+static void say_range(struct emission *e, const struct output *o,
+                      const struct finding *f)
+{
+    struct diag_where where = o->where;
+    struct diag_item *item;
+    where.at = o->value->cast != 0 ? o->value->cast_at : o->value->at;
+    item = diag_add(e->d, "E0602", where,
+                    "%" PRIu64 " value%s of `%.*s` do%s not fit %s, first %g "
+                    "at %.*s",
+                    f->count, f->count == 1 ? "" : "s", STR_ARG(o->name),
+                    f->count == 1 ? "es" : "", spec_dtype_name(o->dtype),
+                    f->value, STR_ARG(element_text(e->a, o->type, f->first)));
+    diag_help(e->d, item, "store it wider: `as bf16`, `as f32` or `store:`");
+}
+
+static void say_value(struct emission *e, const struct output *o,
+                      const struct finding *f)
+{
+    struct diag_item *item;
+    if (f->kind == FINDING_NONFINITE) {
+        item = diag_add(e->d, "E0603", f->leaf->where,
+                        "source `%.*s` holds %" PRIu64
+                        " NaN or Inf, the first at %.*s",
+                        STR_ARG(f->leaf->name), f->count,
+                        STR_ARG(element_text(e->a, f->leaf->type, f->first)));
+        diag_note(e->d, item,
+                  "a trained weight is finite; the file is "
+                  "damaged or training failed");
+    } else if (f->kind == FINDING_ZERO_NORM) {
+        item = diag_add(e->d, "E0601", f->leaf->where,
+                        "`%.*s` has no norm to divide by at kept index "
+                        "%" PRIu64,
+                        STR_ARG(f->leaf->name), f->first);
+        diag_note(e->d, item,
+                  "its norm is zero (or beyond binary64); PyTorch "
+                  "would produce NaN here");
+    } else if (f->kind == FINDING_RANGE) {
+        say_range(e, o, f);
+    }
+}
+
+static bool judge_findings(struct emission *e, struct str path)
+{
+    uint64_t before = e->d->errors;
+    for (size_t i = 0; i < e->m->output_count; i++) {
+        const struct finding *f = &e->production.findings[i];
+        if (f->kind == FINDING_READ || f->kind == FINDING_WRITE) {
+            bool read = f->kind == FINDING_READ;
+            diag_add_file(e->d, read ? "E0705" : "E0704",
+                          read ? e->c->path : path, DIAG_NO_OFFSET,
+                          "cannot %s: %s", read ? "read" : "write",
+                          f->error == ENODATA ? "the file became shorter"
+                                              : strerror(f->error));
+            return false;
+        }
+        say_value(e, &e->m->outputs[i], f);
+    }
+    return e->d->errors == before;
+}
+
+static int make_payload(struct emission *e, unsigned threads)
+{
+    size_t n = e->m->output_count;
+    int error;
+    threads = threads < MAX_WORKERS ? threads : MAX_WORKERS;
+    threads = threads < n ? threads : (unsigned)n;
+    e->order = arena_new(e->a, uint32_t, n);
+    for (uint32_t i = 0; i < n; i++)
+        e->order[i] = i;
+    qsort_r(e->order, n, sizeof *e->order, by_size, e->m->outputs);
+    for (unsigned i = 0; i < threads; i++)
+        e->workers[i] = produce_buffers(e->c);
+    error = pool_run(threads, n, job, e);
+    for (unsigned i = 0; i < threads; i++)
+        produce_release(e->workers[i]);
+    return error;
+}
+
+/* --- sections
+ * ----------------------------------------------------------------------------
+ */
+
+static int write_sections(struct emission *e)
+{
+    struct text *pieces = section(e, TTSB_SECTION_PIECES);
+    struct text *meta = section(e, TTSB_SECTION_META);
+    int error = 0;
+    for (uint64_t i = 0; i < e->layout.piece_count; i++) {
+        uint8_t b[8];
+        store_u64(b, e->production.pieces[i]);
+        text_str(pieces, (struct str){(char *)b, 8});
+    }
+    meta->n = 0; /* again, with the digests this time */
+    meta_write(e->a, meta, e->m, e->c, e->production.digests);
+    for (int i = 0; i < SECTION_COUNT && error == 0; i++)
+        error = outfile_write(&e->file, e->offsets[i], e->sections[i].p,
+                              e->sections[i].n);
+    return error;
+}
+
+#define SB(b, field) ((b) + offsetof(struct ttsb_disk_superblock, field))
+
+static void fill_superblock(const struct emission *e, uint8_t *b)
+{
+    static const uint8_t magic[] = TTSB_MAGIC_BYTES;
+    bool partial = false;
+    for (size_t i = 0; i < e->m->output_count; i++)
+        partial = partial || e->m->outputs[i].missing;
+    memcpy(SB(b, magic), magic, sizeof magic);
+    store_u16(SB(b, major), TTSB_MAJOR);
+    store_u16(SB(b, minor), TTSB_MINOR);
+    store_u32(SB(b, endian_mark), TTSB_ENDIAN_MARK);
+    store_u32(SB(b, superblock_size), TTSB_SUPERBLOCK_SIZE);
+    store_u64(SB(b, incompat), partial ? TTSB_INCOMPAT_PARTIAL : 0);
+    store_u64(SB(b, file_size), e->layout.size);
+    memcpy(SB(b, contract_id), e->m->contract_id, 16);
+    store_u64(SB(b, revision), e->m->spec->revision);
+    memcpy(SB(b, model), e->m->spec->model.p, e->m->spec->model.n);
+    for (int i = 0; i < SECTION_COUNT; i++) {
+        uint8_t *s =
+            SB(b, sections) + i * (int)sizeof(struct ttsb_disk_section);
+        store_u32(s + offsetof(struct ttsb_disk_section, type),
+                  (uint32_t)i + 1);
+        store_u32(s + offsetof(struct ttsb_disk_section, flags),
+                  i + 1 == TTSB_SECTION_META ? 0 : TTSB_SECTION_CRITICAL);
+        store_u64(s + offsetof(struct ttsb_disk_section, offset),
+                  e->offsets[i]);
+        store_u64(s + offsetof(struct ttsb_disk_section, size),
+                  e->sections[i].n);
+        ttsb__hash128(e->sections[i].p, e->sections[i].n,
+                      s + offsetof(struct ttsb_disk_section, hash));
+    }
+}
+
+static int write_superblock(struct emission *e, struct emitted *out)
+{
+    uint8_t b[TTSB_SUPERBLOCK_SIZE] = {0};
+    fill_superblock(e, b);
+    ttsb__hash128(b, sizeof b, out->root);
+    memcpy(SB(b, root), out->root, sizeof out->root);
+    store_u64(SB(b, self_hash), ttsb__hash64(b, sizeof b));
+    out->size = e->layout.size;
+    return outfile_write(&e->file, 0, b, sizeof b);
+}
+
+/* --- all of it
+ * ------------------------------------------------------------------------------
+ */
+
+static bool say_output(struct emission *e, struct str path, int error)
+{
+    if (error == 0)
+        return true;
+    diag_add_file(e->d, "E0704", path, DIAG_NO_OFFSET, "cannot write: %s",
+                  error == EWOULDBLOCK ? "another ttswc is writing this file"
+                  : error == EISDIR    ? "not a regular file"
+                                       : strerror(error));
+    return false;
+}
+
+static bool fill_file(struct emission *e, struct str path, unsigned threads,
+                      struct emitted *out)
+{
+    if (!say_output(e, path, outfile_resize(&e->file, e->layout.size)) ||
+        !say_output(e, path, make_payload(e, threads)) ||
+        !judge_findings(e, path))
+        return false;
+    return say_output(e, path, write_sections(e)) &&
+           say_output(e, path, write_superblock(e, out));
+}
+
+bool emit_blob(struct arena *a, struct diag *d, const struct model *m,
+               const struct checkpoint *c, struct str path, unsigned threads,
+               struct emitted *out)
+{
+    struct emission e = {.a = a, .d = d, .m = m, .c = c};
+    struct production *p = &e.production;
+    bool ok;
+    *p = (struct production){.model = m, .checkpoint = c, .file = &e.file};
+    p->digests = arena_take(a, 16, c->header.count);
+    p->findings = arena_new(a, struct finding, m->output_count);
+    ok = lay_out(&e);
+    if (!ok)
+        diag_add(d, "E0111", diag_at(m->spec->model_at),
+                 "the blob would be larger than 2^63 - 1 bytes");
+    p->offset = e.layout.offset;
+    p->first_piece = e.layout.first_piece;
+    p->pieces =
+        ok ? arena_new(a, uint64_t, (size_t)e.layout.piece_count) : NULL;
+    ok = ok && say_output(&e, path, outfile_open(a, path, true, &e.file));
+    if (ok && !fill_file(&e, path, threads, out)) {
+        outfile_discard(&e.file);
+        ok = false;
+    }
+    ok = ok && say_output(&e, path, outfile_commit(&e.file));
+    for (int i = 0; i < SECTION_COUNT; i++)
+        text_release(&e.sections[i]);
+    return ok;
+}

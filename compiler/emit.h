@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * emit.h - a resolved model as a blob in a file.
+ *
+ * In: a model bound to a checkpoint, a path. Out: the blob, whole and synced,
+ * or findings and the old file untouched. Invariant: decides nothing; the
+ * bytes do not depend on the number of threads.
+ */
+#ifndef TTSW_EMIT_H
+#define TTSW_EMIT_H
+
+#include "checkpoint.h"
+#include "model.h"
+
+struct emitted {
+    uint64_t size; /* of the file */
+    uint8_t root[16];
+};
+
+/* False after a finding (E06xx for values, E0704 and E0705 for the system). */
+bool emit_blob(struct arena *a, struct diag *d, const struct model *m,
+               const struct checkpoint *c, struct str path, unsigned threads,
+               struct emitted *out);
+
+#endif

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * inspect.c - `ttswc inspect`: what is in a file, from its headers alone.
+ *
+ * In: a .ttsb blob (told by its first byte) or a safetensors file. Out: a
+ * table, or one line of JSON whose keys are only ever added to. A blob goes
+ * through libttsb, as it would in any engine.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "checkpoint.h"
+#include "commands.h"
+#include "compile.h"
+#include "meta.h"
+#include "ttsb.h"
+
+/* --- safetensors
+ * ------------------------------------------------------------------- */
+
+static void json_safetensors(struct text *t, const struct checkpoint *c)
+{
+    text_format(t,
+                "{\"data_start\":%" PRIu64 ",\"file_size\":%" PRIu64
+                ",\"format\":\"safetensors\",\"metadata\":{",
+                c->header.data_start, c->file_size);
+    for (size_t i = 0; i < c->header.metadata_count; i++) {
+        text_c(t, i > 0 ? "," : "");
+        meta_string(t, c->header.metadata[i].key);
+        text_c(t, ":");
+        meta_string(t, c->header.metadata[i].value);
+    }
+    text_c(t, "},\"tensors\":[");
+    for (size_t i = 0; i < c->header.count; i++) {
+        const struct st_tensor *x = &c->header.tensors[i];
+        text_format(t, "%s{\"dtype\":\"%s\",\"name\":", i > 0 ? "," : "",
+                    spec_dtype_name((enum ttsb_dtype)x->dtype));
+        meta_string(t, x->name);
+        text_format(t, ",\"offset\":%" PRIu64 ",\"shape\":[",
+                    c->header.data_start + x->begin);
+        for (uint32_t k = 0; k < x->rank; k++)
+            text_format(t, "%s%" PRIu64, k > 0 ? "," : "", x->dims[k]);
+        text_format(t, "],\"size\":%" PRIu64 "}", x->end - x->begin);
+    }
+    text_c(t, "]}\n");
+}
+
+static void list_safetensors(struct arena *a, struct text *t,
+                             const struct checkpoint *c)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < c->header.count; i++) {
+        const struct st_tensor *x = &c->header.tensors[i];
+        bytes += x->end - x->begin;
+        text_format(t, "%12" PRIu64 " %12" PRIu64 "  %-8s %-20.*s ",
+                    c->header.data_start + x->begin, x->end - x->begin,
+                    spec_dtype_name((enum ttsb_dtype)x->dtype),
+                    STR_ARG(checkpoint_shape(a, x)));
+        meta_string(t, x->name);
+        text_c(t, "\n");
+    }
+    text_format(t, "safetensors, %zu tensors, %" PRIu64 " bytes\n",
+                c->header.count, bytes);
+}
+
+static void inspect_safetensors(struct run *r, const struct args *args,
+                                struct text *t)
+{
+    struct checkpoint c;
+    if (!checkpoint_open(&r->arena, &r->diag, str_c(args->positional[0]), &c))
+        return;
+    if (args->json)
+        json_safetensors(t, &c);
+    else
+        list_safetensors(&r->arena, t, &c);
+    checkpoint_close(&c);
+}
+
+/* --- blobs
+ * ----------------------------------------------------------------------------
+ */
+
+static void put_shape(struct text *t, const struct ttsb_tensor *x)
+{
+    text_c(t, "[");
+    for (uint32_t k = 0; k < x->rank; k++)
+        text_format(t, "%s%" PRIu64, k > 0 ? "," : "", x->dims[k]);
+    text_c(t, "]");
+}
+
+static void put_flags(struct text *t, const struct ttsb_tensor *x,
+                      const char *quote, const char *comma)
+{
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } flags[] = {{TTSB_RECORD_ALIAS, "alias"},
+                 {TTSB_RECORD_OPTIONAL, "optional"},
+                 {TTSB_RECORD_ABSENT, "absent"},
+                 {TTSB_RECORD_MISSING, "missing"}};
+    const char *separator = "";
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if ((x->flags & flags[i].bit) == 0)
+            continue;
+        text_format(t, "%s%s%s%s", separator, quote, flags[i].name, quote);
+        separator = comma;
+    }
+}
+
+static struct ttsb_tensor tensor_at(const struct ttsb_blob *b, uint32_t i)
+{
+    struct ttsb_tensor x = {.struct_size = sizeof x};
+    ttsb_tensor_at(b, i, &x, NULL); /* fills x for absent ones too */
+    return x;
+}
+
+static void json_tensor(struct text *t, const struct ttsb_blob *b, uint32_t i)
+{
+    struct ttsb_tensor x = tensor_at(b, i);
+    struct ttsb_group g = {.struct_size = sizeof g};
+    uint8_t digest[16] = {0};
+    ttsb_tensor_digest(b, i, digest);
+    text_c(t, "{\"alias_of\":");
+    if (x.alias_of == TTSB_NO_TENSOR)
+        text_c(t, "null");
+    else
+        meta_string(t, str_c(tensor_at(b, x.alias_of).name));
+    text_c(t, ",\"digest\":\"");
+    text_hex(t, digest, 16);
+    text_format(t, "\",\"dtype\":\"%s\",\"flags\":[",
+                spec_dtype_name((enum ttsb_dtype)x.dtype));
+    put_flags(t, &x, "\"", ",");
+    ttsb_group_at(b, x.group, &g);
+    text_c(t, "],\"group\":");
+    meta_string(t, str_c(g.name));
+    text_c(t, ",\"name\":");
+    meta_string(t, str_c(x.name));
+    text_format(t, ",\"offset\":%" PRIu64 ",\"shape\":", x.offset);
+    put_shape(t, &x);
+    text_format(t, ",\"size\":%" PRIu64 "}", x.size);
+}
+
+static void json_group(struct text *t, const struct ttsb_blob *b, uint32_t i)
+{
+    struct ttsb_group g = {.struct_size = sizeof g};
+    ttsb_group_at(b, i, &g);
+    text_format(t,
+                "{\"align\":%" PRIu32 ",\"first_tensor\":%" PRIu32 ",\"name\":",
+                g.align, g.first_tensor);
+    meta_string(t, str_c(g.name));
+    text_format(t,
+                ",\"offset\":%" PRIu64 ",\"place\":\"%s\",\"size\":%" PRIu64
+                ",\"tensor_count\":%" PRIu32 "}",
+                g.offset, g.place == TTSB_PLACE_HOST ? "host" : "device",
+                g.size, g.tensor_count);
+}
+
+static void put_item(struct text *t, const struct ttsb_blob *b,
+                     const struct ttsb_constant *c, uint32_t item, bool json)
+{
+    struct ttsb_string s = {0};
+    int64_t n = 0;
+    double x = 0;
+    uint64_t bits;
+    switch (c->type & ~(uint32_t)TTSB_CONST_LIST) {
+    case TTSB_CONST_I64:
+        ttsb_constant_i64(b, c, item, &n);
+        text_format(t, "%" PRId64, n);
+        break;
+    case TTSB_CONST_F64:
+        ttsb_constant_f64(b, c, item, &x);
+        memcpy(&bits, &x, sizeof bits);
+        if (json)
+            text_format(t, "\"%016" PRIx64 "\"", bits);
+        else
+            text_format(t, "%.17g", x);
+        break;
+    default:
+        ttsb_constant_string(b, c, item, &s);
+        meta_string(t, (struct str){s.bytes, s.length});
+    }
+}
+
+static void put_constant(struct text *t, const struct ttsb_blob *b, uint32_t i,
+                         bool json)
+{
+    static const char *const types[] = {"", "i64", "f64", "string"};
+    struct ttsb_constant c = {.struct_size = sizeof c};
+    const char *list;
+    ttsb_constant_at(b, i, &c);
+    list = (c.type & TTSB_CONST_LIST) != 0 ? "list-" : "";
+    text_c(t, json ? "{\"items\":[" : "constant ");
+    if (!json)
+        text_format(t, "%s = ", c.name);
+    for (uint32_t k = 0; k < c.items; k++) {
+        text_c(t, k > 0 ? (json ? "," : ", ") : "");
+        put_item(t, b, &c, k, json);
+    }
+    if (json)
+        text_format(t, "],\"name\":\"%s\",\"type\":\"%s%s\"}", c.name, list,
+                    types[c.type & 3]);
+    else
+        text_format(t, "  (%s%s)\n", list, types[c.type & 3]);
+}
+
+static void json_blob(struct text *t, const struct ttsb_blob *b,
+                      const struct ttsb_info *info)
+{
+    text_c(t, "{\"constants\":[");
+    for (uint32_t i = 0; i < info->constant_count; i++) {
+        text_c(t, i > 0 ? "," : "");
+        put_constant(t, b, i, true);
+    }
+    text_format(t, "],\"container\":\"%u.%u\",\"contract_id\":\"",
+                (unsigned)info->major, (unsigned)info->minor);
+    text_hex(t, info->contract_id, 16);
+    text_format(t,
+                "\",\"file_size\":%" PRIu64 ",\"format\":\"ttsb\","
+                "\"groups\":[",
+                info->file_size);
+    for (uint32_t i = 0; i < info->group_count; i++) {
+        text_c(t, i > 0 ? "," : "");
+        json_group(t, b, i);
+    }
+    text_format(t,
+                "],\"model\":\"%s\",\"partial\":%s,\"revision\":%" PRIu64
+                ",\"root\":\"",
+                info->model, info->partial ? "true" : "false", info->revision);
+    text_hex(t, info->root, 16);
+    text_c(t, "\",\"tensors\":[");
+    for (uint32_t i = 0; i < info->tensor_count; i++) {
+        text_c(t, i > 0 ? "," : "");
+        json_tensor(t, b, i);
+    }
+    text_c(t, "]}\n");
+}
+
+static void list_tensor(struct text *t, const struct ttsb_blob *b, uint32_t i)
+{
+    struct ttsb_tensor x = tensor_at(b, i);
+    struct text shape = {0};
+    put_shape(&shape, &x);
+    text_format(t, "%12" PRIu64 " %12" PRIu64 "  %-8s %-20s %s", x.offset,
+                x.size, spec_dtype_name((enum ttsb_dtype)x.dtype), shape.p,
+                x.name);
+    if (x.flags != 0) {
+        text_c(t, "  (");
+        put_flags(t, &x, "", ", ");
+        text_c(t, ")");
+    }
+    text_c(t, "\n");
+    text_release(&shape);
+}
+
+static void list_blob(struct text *t, const struct ttsb_blob *b,
+                      const struct ttsb_info *info)
+{
+    text_format(t, "%s  revision %" PRIu64 "  container %u.%u%s\ncontract ",
+                info->model, info->revision, (unsigned)info->major,
+                (unsigned)info->minor, info->partial ? "  PARTIAL" : "");
+    text_hex(t, info->contract_id, 16);
+    text_c(t, "\nroot     ");
+    text_hex(t, info->root, 16);
+    text_c(t, "\n");
+    for (uint32_t i = 0; i < info->constant_count; i++)
+        put_constant(t, b, i, false);
+    for (uint32_t i = 0; i < info->group_count; i++) {
+        struct ttsb_group g = {.struct_size = sizeof g};
+        ttsb_group_at(b, i, &g);
+        text_format(t,
+                    "group %s (%s): %" PRIu32 " tensors, %" PRIu64
+                    " bytes at %" PRIu64 "\n",
+                    g.name, g.place == TTSB_PLACE_HOST ? "host" : "device",
+                    g.tensor_count, g.size, g.offset);
+        for (uint32_t k = 0; k < g.tensor_count; k++)
+            list_tensor(t, b, g.first_tensor + k);
+    }
+    text_format(t, "ttsb, %" PRIu32 " tensors, %" PRIu64 " bytes\n",
+                info->tensor_count, info->file_size);
+}
+
+static void inspect_blob(struct run *r, const struct args *args, struct text *t)
+{
+    struct ttsb_open_options options = {sizeof options, TTSB_OPEN_PARTIAL};
+    struct ttsb_error e = {.struct_size = sizeof e};
+    struct ttsb_info info = {.struct_size = sizeof info};
+    struct ttsb_blob *b;
+    if (ttsb_open(args->positional[0], &options, &b, &e) != TTSB_OK) {
+        run_blob_error(r, args->positional[0], &e);
+        return;
+    }
+    ttsb_info(b, &info);
+    if (args->json)
+        json_blob(t, b, &info);
+    else
+        list_blob(t, b, &info);
+    ttsb_close(b);
+}
+
+/* --- either
+ * -----------------------------------------------------------------------------
+ */
+
+/* A blob's first byte is 0x89; a safetensors header of that length and no more
+ * than 2^24 bytes would need 0x54 0x54 behind it, so look at four. */
+static int is_blob(const char *path, bool *blob)
+{
+    static const uint8_t magic[] = {0x89, 'T', 'T', 'S'};
+    uint8_t first[4] = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n;
+    int error;
+    if (fd < 0)
+        return errno;
+    n = pread(fd, first, sizeof first, 0);
+    error = n < 0 ? errno : 0;
+    close(fd);
+    *blob = n == 4 && memcmp(first, magic, sizeof magic) == 0;
+    return error;
+}
+
+enum exit_code command_inspect(const struct args *args)
+{
+    struct run r;
+    struct text t = {0};
+    bool blob = false;
+    int error = is_blob(args->positional[0], &blob);
+    run_begin(&r);
+    if (error != 0)
+        diag_add_file(&r.diag, "E0705", str_c(args->positional[0]),
+                      DIAG_NO_OFFSET, "cannot read: %s", strerror(error));
+    else if (blob)
+        inspect_blob(&r, args, &t);
+    else
+        inspect_safetensors(&r, args, &t);
+    if (t.n > 0)
+        fwrite(t.p, 1, t.n, stdout);
+    text_release(&t);
+    return run_end(&r);
+}

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * members.c - inserts every name into a tree, then decides for each prefix
+ * whether it is a struct, an array or a row of numbered members.
+ */
+#include "members.h"
+
+#include <ctype.h>
+
+#include "cursor.h"
+
+/* C11, C++17, CUDA, Rust and Python 3, sorted by nothing but habit. */
+static const char *const keywords[] = {"auto",
+                                       "break",
+                                       "case",
+                                       "char",
+                                       "const",
+                                       "continue",
+                                       "default",
+                                       "do",
+                                       "double",
+                                       "else",
+                                       "enum",
+                                       "extern",
+                                       "float",
+                                       "for",
+                                       "goto",
+                                       "if",
+                                       "inline",
+                                       "int",
+                                       "long",
+                                       "register",
+                                       "restrict",
+                                       "return",
+                                       "short",
+                                       "signed",
+                                       "sizeof",
+                                       "static",
+                                       "struct",
+                                       "switch",
+                                       "typedef",
+                                       "union",
+                                       "unsigned",
+                                       "void",
+                                       "volatile",
+                                       "while",
+                                       "_Alignas",
+                                       "_Alignof",
+                                       "_Atomic",
+                                       "_Bool",
+                                       "_Complex",
+                                       "_Generic",
+                                       "_Imaginary",
+                                       "_Noreturn",
+                                       "_Static_assert",
+                                       "_Thread_local",
+                                       "asm",
+                                       "typeof", /* C++ */
+                                       "alignas",
+                                       "alignof",
+                                       "and",
+                                       "and_eq",
+                                       "bitand",
+                                       "bitor",
+                                       "bool",
+                                       "catch",
+                                       "char16_t",
+                                       "char32_t",
+                                       "class",
+                                       "compl",
+                                       "constexpr",
+                                       "const_cast",
+                                       "decltype",
+                                       "delete",
+                                       "dynamic_cast",
+                                       "explicit",
+                                       "export",
+                                       "false",
+                                       "friend",
+                                       "mutable",
+                                       "namespace",
+                                       "new",
+                                       "noexcept",
+                                       "not",
+                                       "not_eq",
+                                       "nullptr",
+                                       "operator",
+                                       "or",
+                                       "or_eq",
+                                       "private",
+                                       "protected",
+                                       "public",
+                                       "reinterpret_cast",
+                                       "static_assert",
+                                       "static_cast",
+                                       "template",
+                                       "this",
+                                       "thread_local",
+                                       "throw",
+                                       "true",
+                                       "try",
+                                       "typeid",
+                                       "typename",
+                                       "using",
+                                       "virtual",
+                                       "wchar_t",
+                                       "xor",
+                                       "xor_eq",
+                                       "char8_t",
+                                       "concept",
+                                       "requires",
+                                       "co_await",
+                                       "co_return",
+                                       "co_yield",
+                                       "consteval",
+                                       "constinit",
+                                       "final",
+                                       "override", /* CUDA */
+                                       "__global__",
+                                       "__device__",
+                                       "__host__",
+                                       "__shared__",
+                                       "__constant__",
+                                       "__managed__",
+                                       "__restrict__",
+                                       "__launch_bounds__",
+                                       "__noinline__",
+                                       "__forceinline__",
+                                       "__grid_constant__", /* Rust */
+                                       "as",
+                                       "async",
+                                       "await",
+                                       "crate",
+                                       "dyn",
+                                       "fn",
+                                       "impl",
+                                       "in",
+                                       "let",
+                                       "loop",
+                                       "match",
+                                       "mod",
+                                       "move",
+                                       "mut",
+                                       "pub",
+                                       "ref",
+                                       "self",
+                                       "Self",
+                                       "super",
+                                       "trait",
+                                       "type",
+                                       "unsafe",
+                                       "use",
+                                       "where",
+                                       "abstract",
+                                       "become",
+                                       "box",
+                                       "macro",
+                                       "priv",
+                                       "unsized",
+                                       "yield",
+                                       "gen", /* Python */
+                                       "False",
+                                       "None",
+                                       "True",
+                                       "assert",
+                                       "def",
+                                       "del",
+                                       "elif",
+                                       "except",
+                                       "finally",
+                                       "from",
+                                       "global",
+                                       "import",
+                                       "is",
+                                       "lambda",
+                                       "nonlocal",
+                                       "pass",
+                                       "raise",
+                                       "with"};
+
+static bool is_keyword(struct str s)
+{
+    for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
+        if (str_is(s, keywords[i]))
+            return true;
+    return false;
+}
+
+static bool is_index(struct str s, uint64_t *out)
+{
+    uint64_t v = 0;
+    if (s.n == 0 || s.n > 9 || (s.n > 1 && s.p[0] == '0'))
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+        v = v * 10 + (uint64_t)(s.p[i] - '0');
+    }
+    *out = v;
+    return true;
+}
+
+/* What is wrong with a component, or NULL. */
+static const char *component_fault(struct str c, bool first)
+{
+    uint64_t index;
+    if (c.n == 0)
+        return "a name has no empty component";
+    if (is_index(c, &index))
+        return first ? "a name begins with an identifier" : NULL;
+    if (!is_identifier(c))
+        return "a component is an identifier or an index";
+    if (is_keyword(c))
+        return "it is a keyword of C, C++, CUDA, Rust or Python";
+    return NULL;
+}
+
+struct builder {
+    struct arena *a;
+    struct diag *d;
+    const struct model *m;
+    struct nametab paths;
+    struct member **nodes;
+    size_t count, capacity;
+    struct member *root;
+};
+
+static struct member *child(struct builder *b, struct member *parent,
+                            struct str path, struct str component,
+                            uint32_t output)
+{
+    uint32_t at = (uint32_t)b->count;
+    struct member *m;
+    if (!nametab_add(b->a, &b->paths, path, &at))
+        return b->nodes[at];
+    if (b->count == b->capacity)
+        b->nodes = arena_grow(b->a, b->nodes, sizeof *b->nodes, b->count,
+                              &b->capacity);
+    m = arena_new(b->a, struct member, 1);
+    b->nodes[b->count++] = m;
+    m->path = path;
+    m->component = component;
+    m->kind = MEMBER_STRUCT;
+    m->output = output;
+    m->is_index = is_index(component, &m->index);
+    if (parent->last == NULL)
+        parent->first = m;
+    else
+        parent->last->next = m;
+    parent->last = m;
+    parent->count++;
+    return m;
+}
+
+static void name_fault(struct builder *b, const struct output *o,
+                       struct str component, const char *why)
+{
+    struct diag_item *item = diag_add(
+        b->d, "E0503", o->where, "target `%.*s` cannot be a member: `%.*s`",
+        STR_ARG(o->name), STR_ARG(component));
+    diag_note(b->d, item, "%s", why);
+}
+
+/* False if the name breaks the rule by itself. */
+static bool check_name(struct builder *b, const struct output *o)
+{
+    size_t from = 0;
+    if (o->name.n > TTSB_MAX_NAME) {
+        name_fault(b, o, str_cut(o->name, 0, 40),
+                   "a name has at most 255 bytes");
+        return false;
+    }
+    for (size_t i = 0; i <= o->name.n; i++) {
+        struct str c;
+        const char *why;
+        if (i < o->name.n && o->name.p[i] != '.')
+            continue;
+        c = str_cut(o->name, from, i);
+        why = component_fault(c, from == 0);
+        if (why != NULL) {
+            name_fault(b, o, c, why);
+            return false;
+        }
+        from = i + 1;
+    }
+    return true;
+}
+
+static void insert(struct builder *b, uint32_t output)
+{
+    const struct output *o = &b->m->outputs[output];
+    struct member *at = b->root;
+    size_t from = 0;
+    for (size_t i = 0; i <= o->name.n; i++) {
+        if (i < o->name.n && o->name.p[i] != '.')
+            continue;
+        at = child(b, at, str_cut(o->name, 0, i), str_cut(o->name, from, i),
+                   output);
+        from = i + 1;
+    }
+    at->kind = MEMBER_TENSOR;
+    at->output = output;
+}
+
+/* Same member names, dtypes and nesting. */
+static bool same_shape(const struct builder *b, const struct member *x,
+                       const struct member *y)
+{
+    const struct member *p, *q;
+    if (x->kind != y->kind || x->count != y->count)
+        return false;
+    if (x->kind == MEMBER_TENSOR)
+        return b->m->outputs[x->output].dtype == b->m->outputs[y->output].dtype;
+    for (p = x->first, q = y->first; p != NULL; p = p->next, q = q->next)
+        if (!str_eq(p->component, q->component) || !same_shape(b, p, q))
+            return false;
+    return true;
+}
+
+static void decide_indices(const struct builder *b, struct member *m)
+{
+    uint64_t expected = 0;
+    m->kind = MEMBER_ARRAY;
+    for (const struct member *c = m->first; c != NULL; c = c->next)
+        if (c->index != expected++ || !same_shape(b, m->first, c))
+            m->kind = MEMBER_SPARSE;
+}
+
+static void mixed(struct builder *b, const struct member *m,
+                  const struct member *x)
+{
+    const struct output *first = &b->m->outputs[m->first->output];
+    const struct output *o = &b->m->outputs[x->output];
+    struct diag_item *item = diag_add(
+        b->d, "E0503", o->where,
+        "below `%.*s` there are names and indices: `%.*s` and `%.*s`",
+        STR_ARG(m->path), STR_ARG(m->first->component), STR_ARG(x->component));
+    diag_label(b->d, item, first->where.at, "the other");
+    diag_help(b->d, item, "put the indices below a name of their own");
+}
+
+/* Decides kinds from the leaves up; names nest at most 128 deep. */
+static void decide(struct builder *b, struct member *m)
+{
+    const struct member *other = NULL;
+    if (m->kind == MEMBER_TENSOR && m->count > 0) {
+        const struct output *o = &b->m->outputs[m->first->output];
+        diag_add(b->d, "E0503", o->where,
+                 "`%.*s` is a tensor and a prefix of `%.*s`", STR_ARG(m->path),
+                 STR_ARG(o->name));
+        return;
+    }
+    for (struct member *c = m->first; c != NULL; c = c->next) {
+        decide(b, c);
+        if (c->is_index != m->first->is_index && other == NULL)
+            other = c;
+    }
+    if (other != NULL)
+        mixed(b, m, other);
+    else if (m->first != NULL && m->first->is_index)
+        decide_indices(b, m);
+}
+
+struct member *members_tree(struct arena *a, struct diag *d,
+                            const struct model *m)
+{
+    struct builder b = {.a = a, .d = d, .m = m};
+    b.root = arena_new(a, struct member, 1);
+    b.root->kind = MEMBER_STRUCT;
+    for (uint32_t i = 0; i < m->output_count; i++)
+        if (check_name(&b, &m->outputs[i]))
+            insert(&b, i);
+    decide(&b, b.root);
+    return b.root;
+}
+
+static bool same_upper(struct str x, struct str y)
+{
+    bool same = x.n == y.n;
+    for (size_t i = 0; same && i < x.n; i++)
+        same = toupper((unsigned char)x.p[i]) == toupper((unsigned char)y.p[i]);
+    return same;
+}
+
+static void check_constant(struct diag *d, const struct model *m, size_t i)
+{
+    static const char *const taken[] = {
+        "MODEL", "REVISION", "CONTRACT_ID", "TENSOR_COUNT", "GROUP_COUNT", "H"};
+    const struct constant *c = m->constants[i].as;
+    const char *why = NULL;
+    if (c->name.n > TTSB_MAX_NAME)
+        why = "a name has at most 255 bytes";
+    for (size_t k = 0; k < sizeof taken / sizeof taken[0]; k++)
+        if (same_upper(c->name, str_c(taken[k])))
+            why = "the generated header uses this name itself";
+    for (size_t k = 0; k < i; k++)
+        if (same_upper(c->name, m->constants[k].as->name))
+            why = "another constant differs in case only";
+    if (is_keyword(c->name))
+        why = "it is a keyword of C, C++, CUDA, Rust or Python";
+    if (why != NULL)
+        diag_add(d, "E0503", diag_at(c->at),
+                 "constant `%.*s` cannot stand in a header: %s",
+                 STR_ARG(c->name), why);
+}
+
+void members_check(struct arena *a, struct diag *d, const struct model *m)
+{
+    members_tree(a, d, m);
+    for (size_t i = 0; i < m->constant_count; i++)
+        check_constant(d, m, i);
+}

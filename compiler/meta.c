@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * meta.c - keys sorted by bytes, no white space, integers only.
+ */
+#include "meta.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "contract.h"
+
+void meta_string(struct text *t, struct str s)
+{
+    size_t from = 0;
+    text_c(t, "\"");
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char b = (unsigned char)s.p[i];
+        if (b >= 0x20 && b != '"' && b != '\\')
+            continue;
+        text_str(t, str_cut(s, from, i));
+        if (b < 0x20)
+            text_format(t, "\\u%04x", b);
+        else
+            text_format(t, "\\%c", b);
+        from = i + 1;
+    }
+    text_str(t, str_cut(s, from, s.n));
+    text_c(t, "\"");
+}
+
+static void put_shape(struct text *t, const struct st_tensor *s)
+{
+    text_c(t, "[");
+    for (uint32_t i = 0; i < s->rank; i++)
+        text_format(t, "%s%" PRIu64, i > 0 ? "," : "", s->dims[i]);
+    text_c(t, "]");
+}
+
+/* One tensor of the checkpoint; without a digest if it was not read. */
+static void put_source(struct text *t, const struct st_tensor *s,
+                       const uint8_t *digest)
+{
+    text_c(t, "{");
+    if (digest != NULL) {
+        text_c(t, "\"digest\":\"");
+        text_hex(t, digest, 16);
+        text_c(t, "\",");
+    }
+    text_format(t, "\"dtype\":\"%s\",\"name\":",
+                spec_dtype_name((enum ttsb_dtype)s->dtype));
+    meta_string(t, s->name);
+    text_c(t, ",\"shape\":");
+    put_shape(t, s);
+    text_c(t, "}");
+}
+
+struct entry_list {
+    const struct leaf **p;
+    size_t n;
+};
+
+static int compare_leaves(const void *x, const void *y)
+{
+    const struct leaf *a = *(const struct leaf *const *)x;
+    const struct leaf *b = *(const struct leaf *const *)y;
+    return str_order(a->name, b->name);
+}
+
+/* The leaves with a source, by name: used ones or dropped ones. */
+static struct entry_list select_leaves(struct arena *a, const struct model *m,
+                                       bool dropped)
+{
+    struct entry_list l = {0};
+    l.p = arena_new(a, const struct leaf *, m->leaf_count);
+    for (size_t i = 0; i < m->leaf_count; i++) {
+        const struct leaf *leaf = m->leaves[i];
+        if (leaf->source == NO_SOURCE || leaf->dropped != dropped ||
+            (!dropped && m->outputs[leaf->output].missing))
+            continue;
+        l.p[l.n++] = leaf;
+    }
+    qsort(l.p, l.n, sizeof *l.p, compare_leaves);
+    return l;
+}
+
+static void put_sources(struct text *t, struct entry_list l,
+                        const struct checkpoint *c, uint8_t (*digests)[16])
+{
+    text_c(t, "[");
+    for (size_t i = 0; i < l.n; i++) {
+        uint32_t source = l.p[i]->source;
+        text_c(t, i > 0 ? "," : "");
+        put_source(t, &c->header.tensors[source],
+                   digests != NULL ? digests[source] : NULL);
+    }
+    text_c(t, "]");
+}
+
+static void put_lineage(struct text *t, const struct output *o)
+{
+    const struct step *s = o->step;
+    bool first = true;
+    while (s != NULL && s->leaf == NULL)
+        s = s->arg;
+    text_c(t, ",\"sources\":[");
+    if (s != NULL && s->g != NULL && s->g->source != NO_SOURCE) {
+        meta_string(t, s->g->name);
+        first = false;
+    }
+    if (s != NULL && s->leaf->source != NO_SOURCE) {
+        text_c(t, first ? "" : ",");
+        meta_string(t, s->leaf->name);
+    }
+    text_c(t, "]");
+}
+
+static void put_tensor(struct arena *a, struct text *t, const struct model *m,
+                       const struct output *o)
+{
+    text_c(t, "{\"axes\":[");
+    for (uint32_t i = 0; i < o->type.rank; i++) {
+        text_c(t, i > 0 ? "," : "");
+        meta_string(t, o->type.axes[i].name);
+    }
+    text_c(t, "],\"name\":");
+    meta_string(t, o->name);
+    put_lineage(t, o);
+    text_c(t, ",\"value\":");
+    meta_string(t, contract_expression(a, m, o));
+    text_c(t, "}");
+}
+
+void meta_write(struct arena *a, struct text *t, const struct model *m,
+                const struct checkpoint *c, uint8_t (*digests)[16])
+{
+    text_c(t, "{\"dropped\":");
+    put_sources(t, select_leaves(a, m, true), c, NULL);
+    text_c(t, ",\"format\":1,\"sources\":");
+    put_sources(t, select_leaves(a, m, false), c, digests);
+    text_c(t, ",\"spec\":{\"contract\":\"");
+    text_hex(t, m->contract_id, 16);
+    text_c(t, "\"},\"tensors\":[");
+    for (size_t i = 0; i < m->output_count; i++) {
+        struct arena scratch = {0};
+        text_c(t, i > 0 ? "," : "");
+        put_tensor(&scratch, t, m, &m->outputs[i]);
+        arena_release(&scratch);
+    }
+    text_c(t, "]}");
+}

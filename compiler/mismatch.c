@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mismatch.c - says which of dtype, rank, order and size is wrong.
+ */
+#include "mismatch.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "suggest.h"
+
+static struct diag_where type_where(const struct leaf *leaf)
+{
+    struct diag_where w = leaf->where;
+    w.at = leaf->written->at;
+    return w;
+}
+
+static void file_note(struct arena *a, struct diag *d, struct diag_item *item,
+                      const struct checkpoint *c, const struct st_tensor *t)
+{
+    diag_note(d, item, "%.*s: `%.*s` is %s %.*s (header byte %" PRIu64 ")",
+              STR_ARG(c->path), STR_ARG(t->name),
+              safetensors_dtype_name(t->dtype), STR_ARG(checkpoint_shape(a, t)),
+              t->header_offset);
+}
+
+static bool check_dtype(struct arena *a, struct diag *d,
+                        const struct leaf *leaf, const struct checkpoint *c,
+                        const struct st_tensor *t)
+{
+    struct diag_item *item;
+    if ((uint32_t)leaf->dtype == t->dtype)
+        return true;
+    item = diag_add(d, "E0411", leaf->where,
+                    "`%.*s` is %s in the checkpoint, %s in the spec",
+                    STR_ARG(leaf->name), safetensors_dtype_name(t->dtype),
+                    safetensors_dtype_name((uint32_t)leaf->dtype));
+    file_note(a, d, item, c, t);
+    diag_help(d, item,
+              "if the checkpoint is right, change `source_dtype:` of the spec "
+              "or block, or write `%.*s %s[...]`",
+              STR_ARG(span_text(leaf->where.at)),
+              spec_dtype_name((enum ttsb_dtype)t->dtype));
+    return false;
+}
+
+static int compare_sizes(const void *x, const void *y)
+{
+    const uint64_t *a = x, *b = y;
+    return (*a > *b) - (*a < *b);
+}
+
+/* The same sizes in another order. */
+static bool is_reordered(const struct leaf *leaf, const struct st_tensor *t)
+{
+    uint64_t a[TTSB_MAX_RANK], b[TTSB_MAX_RANK];
+    for (uint32_t i = 0; i < t->rank; i++) {
+        a[i] = leaf->type.axes[i].size;
+        b[i] = t->dims[i];
+    }
+    qsort(a, t->rank, sizeof *a, compare_sizes);
+    qsort(b, t->rank, sizeof *b, compare_sizes);
+    return memcmp(a, b, t->rank * sizeof *a) == 0;
+}
+
+static bool say_rank(struct arena *a, struct diag *d, const struct leaf *leaf,
+                     const struct checkpoint *c, const struct st_tensor *t)
+{
+    struct diag_item *item =
+        diag_add(d, "E0402", type_where(leaf),
+                 "`%.*s` has %" PRIu32 " axes in the checkpoint, %.*s, and "
+                 "%" PRIu32 " in the spec, %.*s",
+                 STR_ARG(leaf->name), t->rank, STR_ARG(checkpoint_shape(a, t)),
+                 leaf->type.rank, STR_ARG(type_text(a, leaf->type)));
+    file_note(a, d, item, c, t);
+    if (t->rank == leaf->type.rank + 1 && t->dims[t->rank - 1] == 1)
+        diag_help(d, item,
+                  "declare the axis of size 1 and write "
+                  "squeeze(..., name)");
+    return false;
+}
+
+static bool say_reordered(struct arena *a, struct diag *d,
+                          const struct leaf *leaf, const struct checkpoint *c,
+                          const struct st_tensor *t)
+{
+    struct diag_item *item =
+        diag_add(d, "E0403", type_where(leaf),
+                 "sizes of `%.*s` are right in another order: checkpoint %.*s, "
+                 "spec %.*s",
+                 STR_ARG(leaf->name), STR_ARG(checkpoint_shape(a, t)),
+                 STR_ARG(type_text(a, leaf->type)));
+    file_note(a, d, item, c, t);
+    diag_help(d, item,
+              "declare the order that is stored, and write %s; nothing is "
+              "transposed by itself",
+              t->rank == 2 ? "transpose(...)" : "permute(...)");
+    return false;
+}
+
+/* A magnitude whose size sits on another axis than the kept one. */
+static bool say_keep(struct arena *a, struct diag *d, const struct leaf *leaf,
+                     const struct checkpoint *c, const struct st_tensor *t)
+{
+    struct diag_where w = type_where(leaf);
+    struct diag_item *item;
+    item = diag_add(d, "E0409", w,
+                    "`keep=` does not match g: `%.*s` is %.*s in the "
+                    "checkpoint, %.*s by the spec",
+                    STR_ARG(leaf->name), STR_ARG(checkpoint_shape(a, t)),
+                    STR_ARG(type_text(a, leaf->type)));
+    file_note(a, d, item, c, t);
+    diag_note(d, item,
+              "PyTorch keeps dim 0 unless told otherwise; "
+              "ConvTranspose stores [in, out, k], so `keep=in` there");
+    return false;
+}
+
+static bool say_size(struct arena *a, struct diag *d, const struct leaf *leaf,
+                     const struct checkpoint *c, const struct st_tensor *t)
+{
+    struct diag_where w = type_where(leaf);
+    struct diag_item *item;
+    uint32_t i = 0;
+    while (leaf->type.axes[i].size == t->dims[i])
+        i++;
+    if (!leaf->is_g && i < leaf->written->rank)
+        w.at = leaf->written->axes[i].at;
+    item = diag_add(d, "E0401", w,
+                    "axis `%.*s` of `%.*s` is %" PRIu64
+                    " in the checkpoint, %" PRIu64 " in the spec",
+                    STR_ARG(leaf->type.axes[i].name), STR_ARG(leaf->name),
+                    t->dims[i], leaf->type.axes[i].size);
+    diag_note(d, item, "checkpoint %.*s, spec %.*s",
+              STR_ARG(checkpoint_shape(a, t)),
+              STR_ARG(type_text(a, leaf->type)));
+    file_note(a, d, item, c, t);
+    diag_note(d, item,
+              "the names are right and a size is not: the checkpoint is "
+              "probably for another model configuration (%" PRIu64
+              " vs %" PRIu64 ")",
+              t->dims[i], leaf->type.axes[i].size);
+    return false;
+}
+
+static bool same_sizes(const struct leaf *leaf, const struct st_tensor *t)
+{
+    for (uint32_t i = 0; i < t->rank; i++)
+        if (leaf->type.axes[i].size != t->dims[i])
+            return false;
+    return true;
+}
+
+bool mismatch_check(struct arena *a, struct diag *d, const struct leaf *leaf,
+                    const struct checkpoint *c)
+{
+    const struct st_tensor *t = &c->header.tensors[leaf->source];
+    bool ok = check_dtype(a, d, leaf, c, t);
+    if (t->rank != leaf->type.rank)
+        return say_rank(a, d, leaf, c, t);
+    if (same_sizes(leaf, t))
+        return ok;
+    if (leaf->is_g && leaf->keep != KEEP_NONE)
+        return t->dims[leaf->keep] == 1 ? say_keep(a, d, leaf, c, t)
+                                        : say_size(a, d, leaf, c, t);
+    if (is_reordered(leaf, t))
+        return say_reordered(a, d, leaf, c, t);
+    return say_size(a, d, leaf, c, t);
+}
+
+/* --- missing
+ * ------------------------------------------------------------------ */
+
+static size_t parent_length(struct str name)
+{
+    size_t n = name.n;
+    while (n > 0 && name.p[n - 1] != '.')
+        n--;
+    return n;
+}
+
+static bool same_shape(const struct leaf *leaf, const struct st_tensor *t)
+{
+    return leaf->type.rank == t->rank && same_sizes(leaf, t);
+}
+
+void mismatch_hint_missing(struct arena *a, struct diag *d,
+                           struct diag_item *item, const struct leaf *leaf,
+                           const struct checkpoint *c, const bool *claimed)
+{
+    struct str prefix = str_cut(leaf->name, 0, parent_length(leaf->name));
+    struct str near[3] = {{0}};
+    size_t n = 0;
+    (void)a;
+    for (size_t i = 0; i < c->header.count && n < 3; i++) {
+        const struct st_tensor *t = &c->header.tensors[i];
+        bool beside =
+            str_begins(t->name, prefix) && parent_length(t->name) == prefix.n;
+        bool similar = suggest_distance(t->name, leaf->name, 2) <= 2;
+        if (!claimed[i] && (beside || similar) && same_shape(leaf, t))
+            near[n++] = t->name;
+    }
+    for (size_t i = 0; i < n; i++)
+        diag_note(d, item,
+                  "the checkpoint has `%.*s`, of the same shape and neither "
+                  "used nor dropped",
+                  STR_ARG(near[i]));
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mismatch.h - one leaf against one tensor, and hints for a missing one.
+ *
+ * In: a leaf and the checkpoint it was bound in. Out: a finding that names
+ * both dtypes or both shapes, and what probably happened. Invariant: hints
+ * are structural (another index, another order of sizes), never applied.
+ */
+#ifndef TTSW_MISMATCH_H
+#define TTSW_MISMATCH_H
+
+#include "checkpoint.h"
+#include "model.h"
+
+/* False after a finding. */
+bool mismatch_check(struct arena *a, struct diag *d, const struct leaf *leaf,
+                    const struct checkpoint *c);
+
+/* Adds to a missing tensor's finding: the indices that are there, unclaimed
+ * tensors of the same shape beside it. */
+void mismatch_hint_missing(struct arena *a, struct diag *d,
+                           struct diag_item *item, const struct leaf *leaf,
+                           const struct checkpoint *c, const bool *claimed);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * model.h - a spec, expanded: every output and every source by name.
+ *
+ * In: what expand.c, members.c, layout.c and contract.c find. Out: nothing;
+ * these are the structures. Invariant: a model without findings is complete
+ * and typed, and is a function of the spec alone; a checkpoint only fills in
+ * `source` of a leaf and `absent` and `missing` of an output.
+ */
+#ifndef TTSW_MODEL_H
+#define TTSW_MODEL_H
+
+#include "nametab.h"
+#include "spec.h"
+
+#define NO_SOURCE UINT32_MAX
+#define KEEP_NONE UINT32_MAX
+
+struct axis {
+    struct str name; /* empty: unnamed */
+    uint64_t size;
+};
+
+struct type {
+    uint32_t rank;
+    const struct axis *axes;
+};
+
+/* One source tensor, as the spec wants it. */
+struct leaf {
+    struct str name;
+    struct type type;
+    struct diag_where where;         /* the name in the spec */
+    const struct type_expr *written; /* its type in the spec */
+    const struct overrides *say;     /* of the block around it */
+    enum ttsb_dtype dtype;
+    bool optional, dropped;
+    bool is_g;       /* of a weight norm: the magnitude */
+    bool spelled;    /* name made from a weight norm's stem */
+    uint32_t keep;   /* of a magnitude: its axis of size > 1 */
+    struct str stem; /* of a weight norm */
+    uint32_t number; /* n of `$n`, first use in file order */
+    uint32_t output; /* that it feeds, if not dropped */
+    uint32_t source; /* index in the checkpoint, or NO_SOURCE */
+};
+
+/* A value on its way from a source to an output. */
+struct step {
+    enum op op;
+    struct type type;
+    enum ttsb_dtype dtype; /* of a leaf; F64 once there was arithmetic */
+    const struct step *arg;
+    struct leaf *leaf; /* OP_LEAF; the direction v of OP_WEIGHT_NORM */
+    struct leaf *g;    /* the magnitude of OP_WEIGHT_NORM */
+    uint32_t keep;     /* axis of OP_WEIGHT_NORM, or KEEP_NONE */
+    uint8_t order[TTSB_MAX_RANK]; /* OP_PERMUTE: axes of arg; also TRANSPOSE */
+    uint8_t removed;              /* OP_SQUEEZE: bit set of arg's axes */
+};
+
+struct output {
+    struct str name;
+    struct diag_where where;   /* the target in the spec */
+    const struct value *value; /* as written */
+    const struct step *step;   /* NULL for an alias */
+    struct type type;
+    enum ttsb_dtype dtype; /* as stored */
+    bool optional, absent, missing;
+    uint32_t group;
+    uint32_t alias_of;       /* an output, or TTSB_NO_TENSOR */
+    struct str alias_target; /* before it is resolved */
+    uint64_t offset, size;   /* in the group; bytes */
+};
+
+struct group {
+    struct str name;
+    enum ttsb_place place;
+    uint32_t first, count; /* outputs */
+    uint64_t size;         /* multiple of TTSB_GROUP_ALIGN */
+};
+
+/* A constant with its integers evaluated. */
+struct constant_value {
+    const struct constant *as;
+    int64_t *integers; /* of CONSTANT_INTEGER */
+};
+
+struct model {
+    const struct spec *spec;
+    struct output *outputs;
+    size_t output_count, output_capacity;
+    struct leaf **leaves; /* in order of the spec; drops among them */
+    size_t leaf_count, leaf_capacity;
+    struct group *groups;
+    size_t group_count;
+    struct constant_value *constants; /* ordered by name */
+    size_t constant_count;
+    struct nametab names;   /* outputs */
+    struct nametab sources; /* leaves */
+    uint8_t contract_id[16];
+};
+
+/* Elements of a type; false if they do not fit in 63 bits. */
+bool type_elements(struct type t, uint64_t *out);
+
+/* Bytes of a type's elements; false if they do not fit in 63 bits or are no
+ * whole number. */
+bool type_bytes(struct type t, enum ttsb_dtype dtype, uint64_t *out);
+
+/* "[out=3,in=4,1]", without spaces. */
+struct str type_text(struct arena *a, struct type t);
+
+/* Index of the axis called `name`, or -1. */
+int type_axis(struct type t, struct str name);
+
+/* Same names and sizes, in order. */
+bool type_eq(struct type a, struct type b);
+
+#endif

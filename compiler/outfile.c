@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * outfile.c - O_TMPFILE and linkat where the file system has them, a locked
+ * temporary beside the target elsewhere.
+ *
+ * linkat cannot replace a file, so that the unnamed temporary is first given
+ * the temporary's name and then renamed over the target. The lock tells a
+ * temporary that a killed run left behind from one that is being written.
+ */
+#include "outfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MODE 0666
+
+static void split_path(struct arena *a, struct str path, struct outfile *o)
+{
+    size_t n = path.n;
+    while (n > 0 && path.p[n - 1] != '/')
+        n--;
+    o->path = arena_str(a, path);
+    o->directory =
+        n == 0 ? arena_str(a, str_c(".")) : arena_str(a, str_cut(path, 0, n));
+    o->temporary = arena_format(a, "%.*s.%.*s.ttswc-tmp", (int)n, path.p,
+                                STR_ARG(str_cut(path, n, path.n)));
+}
+
+/* A leftover that nobody holds is removed. 0, or EWOULDBLOCK. */
+static int remove_leftover(const struct outfile *o)
+{
+    int fd = open(o->temporary.p, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int error = 0;
+    if (fd < 0)
+        return errno == ENOENT ? 0 : errno;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        error = errno;
+    else if (unlink(o->temporary.p) != 0 && errno != ENOENT)
+        error = errno;
+    close(fd);
+    return error;
+}
+
+static int open_named(struct outfile *o)
+{
+    o->fd = open(o->temporary.p, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, MODE);
+    o->named = o->fd >= 0;
+    return o->fd >= 0 ? 0 : errno;
+}
+
+static bool is_unsupported(int error)
+{
+    return error == EOPNOTSUPP || error == EISDIR || error == ENOENT ||
+           error == EINVAL;
+}
+
+int outfile_open(struct arena *a, struct str path, bool unnamed,
+                 struct outfile *out)
+{
+    struct stat st;
+    int error;
+    *out = (struct outfile){.fd = -1};
+    split_path(a, path, out);
+    if (stat(out->path.p, &st) == 0 && !S_ISREG(st.st_mode))
+        return EISDIR;
+    error = remove_leftover(out);
+    if (error != 0)
+        return error;
+    error = EOPNOTSUPP;
+    if (unnamed) {
+        out->fd = open(out->directory.p, O_RDWR | O_TMPFILE | O_CLOEXEC, MODE);
+        error = out->fd >= 0 ? 0 : errno;
+    }
+    if (error != 0 && is_unsupported(error))
+        error = open_named(out);
+    if (error == 0 && flock(out->fd, LOCK_EX | LOCK_NB) != 0)
+        error = errno;
+    if (error != 0)
+        outfile_discard(out);
+    return error;
+}
+
+int outfile_resize(struct outfile *o, uint64_t size)
+{
+    int error = posix_fallocate(o->fd, 0, (off_t)size);
+    if (error == 0 || (error != EOPNOTSUPP && error != EINVAL))
+        return error;
+    return ftruncate(o->fd, (off_t)size) == 0 ? 0 : errno;
+}
+
+int outfile_write(const struct outfile *o, uint64_t offset, const void *data,
+                  size_t size)
+{
+    const char *p = data;
+    while (size > 0) {
+        ssize_t n = pwrite(o->fd, p, size, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? errno : EIO;
+        p += n;
+        size -= (size_t)n;
+        offset += (uint64_t)n;
+    }
+    return 0;
+}
+
+/* Gives the unnamed temporary its name. */
+static int give_name(struct outfile *o)
+{
+    char self[64];
+    if (o->named)
+        return 0;
+    snprintf(self, sizeof self, "/proc/self/fd/%d", o->fd);
+    if (linkat(AT_FDCWD, self, AT_FDCWD, o->temporary.p, AT_SYMLINK_FOLLOW) !=
+        0)
+        return errno;
+    o->named = true;
+    return 0;
+}
+
+static int sync_directory(const struct outfile *o)
+{
+    int fd = open(o->directory.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = fd < 0 || fsync(fd) != 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return error == EINVAL ? 0 : error;
+}
+
+int outfile_commit(struct outfile *o)
+{
+    int error = fsync(o->fd) == 0 ? give_name(o) : errno;
+    if (error == 0 && rename(o->temporary.p, o->path.p) != 0)
+        error = errno;
+    if (error != 0) {
+        outfile_discard(o);
+        return error;
+    }
+    o->named = false;
+    if (close(o->fd) != 0)
+        error = errno;
+    o->fd = -1;
+    return error != 0 ? error : sync_directory(o);
+}
+
+void outfile_discard(struct outfile *o)
+{
+    if (o->named)
+        unlink(o->temporary.p);
+    if (o->fd >= 0)
+        close(o->fd);
+    o->named = false;
+    o->fd = -1;
+}
+
+int outfile_write_text(struct arena *a, struct str path, struct str text)
+{
+    struct outfile o;
+    int error = outfile_open(a, path, true, &o);
+    if (error != 0)
+        return error;
+    error = outfile_write(&o, 0, text.p, text.n);
+    if (error == 0)
+        return outfile_commit(&o);
+    outfile_discard(&o);
+    return error;
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * output.c - layout, roles, dtypes, groups and aliases of outputs.
+ */
+#include "output.h"
+
+#include "members.h"
+
+void output_groups(struct arena *a, struct model *m)
+{
+    const struct spec *s = m->spec;
+    m->group_count = s->group_count > 0 ? s->group_count : 1;
+    m->groups = arena_new(a, struct group, m->group_count);
+    m->groups[0].name = str_c("main");
+    for (size_t i = 0; i < s->group_count; i++)
+        m->groups[i] = (struct group){.name = s->groups[i].name,
+                                      .place = s->groups[i].place};
+}
+
+/* --- layout
+ * ---------------------------------------------------------------------- */
+
+static int layout_rank(const struct spec *s, struct str axis)
+{
+    for (size_t i = 0; i < s->layout_count; i++)
+        if (str_eq(s->layout[i].id, axis))
+            return (int)i;
+    return -1;
+}
+
+static const struct step *leaf_of(const struct step *s)
+{
+    while (s != NULL && s->leaf == NULL)
+        s = s->arg;
+    return s;
+}
+
+/* Where the type of the innermost source stands in the spec. */
+static struct span source_type_at(const struct output *o)
+{
+    const struct step *s = leaf_of(o->step);
+    return s != NULL ? s->leaf->written->at : o->value->at;
+}
+
+static struct str layout_text(struct arena *a, const struct spec *s)
+{
+    struct str t = str_c("[");
+    for (size_t i = 0; i < s->layout_count; i++)
+        t = arena_format(a, "%.*s%s%.*s", STR_ARG(t), i > 0 ? ", " : "",
+                         STR_ARG(s->layout[i].id));
+    return arena_format(a, "%.*s]", STR_ARG(t));
+}
+
+static struct str axes_text(struct arena *a, struct type t)
+{
+    struct str s = str_c("[");
+    for (uint32_t i = 0; i < t.rank; i++)
+        s = arena_format(
+            a, "%.*s%s%.*s", STR_ARG(s), i > 0 ? ", " : "",
+            STR_ARG(t.axes[i].name.n > 0 ? t.axes[i].name : str_c("1")));
+    return arena_format(a, "%.*s]", STR_ARG(s));
+}
+
+static void order_violated(struct arena *a, struct diag *d,
+                           const struct model *m, const struct output *o,
+                           uint32_t first, uint32_t second)
+{
+    const struct axis *x = o->type.axes;
+    bool square = x[first].size == x[second].size;
+    struct diag_where where = o->where;
+    struct diag_item *item;
+    where.at = source_type_at(o);
+    item = diag_add(d, "E0404", where,
+                    "output `%.*s` would be stored %.*s; `layout:` says %.*s",
+                    STR_ARG(o->name), STR_ARG(axes_text(a, o->type)),
+                    STR_ARG(layout_text(a, m->spec)));
+    diag_label(d, item, m->spec->layout_at,
+               "this spec stores `%.*s` before `%.*s`", STR_ARG(x[second].name),
+               STR_ARG(x[first].name));
+    if (square)
+        diag_note(d, item,
+                  "both axes have %llu: the sizes cannot show which is which",
+                  (unsigned long long)x[first].size);
+    if (o->type.rank == 2)
+        diag_help(d, item,
+                  "transpose(...) [%.*s=%llu, %.*s=%llu], if the "
+                  "checkpoint really stores it so",
+                  STR_ARG(x[1].name), (unsigned long long)x[1].size,
+                  STR_ARG(x[0].name), (unsigned long long)x[0].size);
+    else
+        diag_help(d, item,
+                  "permute(...) into the layout's order, with the "
+                  "type of the result behind it");
+}
+
+static void not_in_layout(struct arena *a, struct diag *d,
+                          const struct model *m, const struct output *o,
+                          struct str axis)
+{
+    struct diag_item *item =
+        diag_add(d, "E0506", o->where,
+                 "`layout:` does not say where axis `%.*s` of `%.*s` goes",
+                 STR_ARG(axis), STR_ARG(o->name));
+    diag_label(d, item, m->spec->layout_at, "%.*s",
+               STR_ARG(layout_text(a, m->spec)));
+    diag_help(d, item, "add `%.*s` to `layout:`", STR_ARG(axis));
+}
+
+static void check_layout(struct arena *a, struct diag *d, const struct model *m,
+                         const struct output *o)
+{
+    int last = -1, last_axis = -1;
+    for (uint32_t i = 0; i < o->type.rank; i++) {
+        const struct axis *x = &o->type.axes[i];
+        int rank = x->name.n > 0 ? layout_rank(m->spec, x->name) : -1;
+        if (rank < 0 && x->name.n > 0 && x->size > 1 && o->type.rank >= 2)
+            not_in_layout(a, d, m, o, x->name);
+        if (rank < 0)
+            continue;
+        if (rank < last) {
+            order_violated(a, d, m, o, (uint32_t)last_axis, i);
+            return;
+        }
+        last = rank;
+        last_axis = (int)i;
+    }
+}
+
+/* --- roles
+ * -------------------------------------------------------------------------- */
+
+static struct str last_component(struct str name)
+{
+    size_t n = name.n;
+    while (n > 0 && name.p[n - 1] != '.')
+        n--;
+    return str_cut(name, n, name.n);
+}
+
+/* 1 for a factor, 2 for a summand, 0 for neither. */
+static int role(struct str name)
+{
+    static const char *const words[] = {"weight", "gamma", "scale",
+                                        "bias",   "beta",  "shift"};
+    struct str last = last_component(name);
+    for (int i = 0; i < 6; i++)
+        if (str_is(last, words[i]))
+            return i < 3 ? 1 : 2;
+    return 0;
+}
+
+static void check_role(struct diag *d, const struct output *o)
+{
+    const struct step *s = leaf_of(o->step);
+    struct str source = s->leaf->stem.n > 0 ? s->leaf->stem : s->leaf->name;
+    int have = role(source), want = role(o->name);
+    struct diag_item *item;
+    if (have == 0 || want == 0 || have == want)
+        return;
+    item = diag_add(d, "E0507", s->leaf->where,
+                    "`%.*s` takes its value from `%.*s`", STR_ARG(o->name),
+                    STR_ARG(source));
+    diag_note(d, item,
+              "weight, gamma and scale are factors; bias, beta and "
+              "shift are summands");
+}
+
+/* --- dtypes and groups
+ * ----------------------------------------------------------------- */
+
+static void choose_dtype(struct diag *d, struct output *o,
+                         const struct overrides *say)
+{
+    enum ttsb_dtype from = o->step->dtype, cast = o->value->cast;
+    bool fits = spec_dtype_is_float(from) ? spec_dtype_is_float(cast)
+                                          : spec_dtype_is_integer(from) &&
+                                                spec_dtype_is_integer(cast);
+    o->dtype = cast != 0 ? cast : from;
+    if (cast == 0 && spec_dtype_is_float(from))
+        o->dtype = o->type.rank <= 1 ? say->store.vector : say->store.matrix;
+    if (cast != 0 && cast != from && !fits) {
+        struct diag_where where = o->where;
+        where.at = o->value->cast_at;
+        diag_add(d, "E0412", where,
+                 "no cast from %s to %s: casts are float to float and integer "
+                 "to integer",
+                 spec_dtype_name(from), spec_dtype_name(cast));
+    }
+}
+
+static void choose_group(struct diag *d, struct model *m, struct output *o,
+                         const struct overrides *say)
+{
+    struct diag_where where = o->where;
+    o->group = 0;
+    if (say->group.n == 0) {
+        if (m->group_count > 1)
+            diag_add(d, "E0509", o->where,
+                     "`%.*s` is in no group: write `group:` on a block around "
+                     "it",
+                     STR_ARG(o->name));
+        return;
+    }
+    for (; o->group < m->group_count; o->group++)
+        if (str_eq(m->groups[o->group].name, say->group))
+            return;
+    o->group = 0;
+    where.at = say->group_at;
+    diag_add(d, "E0509", where, "no group is called `%.*s` in `groups:`",
+             STR_ARG(say->group));
+}
+
+void output_finish(struct arena *a, struct diag *d, struct model *m,
+                   struct output *o, const struct overrides *say)
+{
+    struct diag_where where = o->where;
+    where.at = o->value->optional_at;
+    choose_group(d, m, o, say);
+    if (o->step == NULL) {
+        if (o->optional)
+            diag_add(d, "E0508", where, "an alias cannot be optional");
+        if (o->value->cast != 0)
+            diag_add(d, "E0504", o->where,
+                     "an alias has its target's dtype: no `as`");
+        return;
+    }
+    o->type = o->step->type;
+    choose_dtype(d, o, say);
+    check_layout(a, d, m, o);
+    check_role(d, o);
+    if (!type_bytes(o->type, o->dtype, &o->size))
+        diag_add(d, "E0111", o->where,
+                 "the output's bytes are no whole number below 2^63");
+}
+
+/* --- file order
+ * ------------------------------------------------------------------------ */
+
+static void sort_by_group(struct arena *a, struct model *m)
+{
+    struct output *sorted = arena_new(a, struct output, m->output_count);
+    uint32_t n = 0;
+    for (uint32_t g = 0; g < m->group_count; g++) {
+        m->groups[g].first = n;
+        for (size_t i = 0; i < m->output_count; i++)
+            if (m->outputs[i].group == g)
+                sorted[n++] = m->outputs[i];
+        m->groups[g].count = n - m->groups[g].first;
+    }
+    m->outputs = sorted;
+}
+
+static void number_leaves(struct model *m)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < m->output_count; i++) {
+        const struct step *s = leaf_of(m->outputs[i].step);
+        if (s == NULL)
+            continue;
+        s->leaf->number = n++;
+        s->leaf->output = (uint32_t)i;
+        if (s->g != NULL) {
+            s->g->number = s->leaf->number;
+            s->g->output = (uint32_t)i;
+        }
+    }
+}
+
+static void alias_error(struct diag *d, const struct output *o,
+                        const struct output *target, const char *why)
+{
+    struct diag_where where = o->where;
+    struct diag_item *item;
+    where.at = o->value->at;
+    item = diag_add(d, "E0504", where, "alias(%.*s): %s",
+                    STR_ARG(o->alias_target), why);
+    if (target != NULL)
+        diag_label(d, item, target->where.at, "the target");
+}
+
+static void resolve_alias(struct diag *d, struct model *m, struct output *o)
+{
+    uint32_t index = 0;
+    const struct output *t;
+    const char *why = NULL;
+    if (!nametab_find(&m->names, o->alias_target, &index)) {
+        alias_error(d, o, NULL, "no output has this name");
+        return;
+    }
+    t = &m->outputs[index];
+    if (t->step == NULL)
+        why = "the target is an alias itself";
+    else if (t->optional)
+        why = "the target is optional";
+    else if (t->group != o->group)
+        why = "the target is in another group";
+    else if (t > o)
+        why = "the target comes later in the file; exchange the two";
+    if (why != NULL) {
+        alias_error(d, o, t, why);
+        return;
+    }
+    o->alias_of = index;
+    o->type = t->type;
+    o->dtype = t->dtype;
+    o->size = t->size;
+}
+
+static void name_outputs(struct arena *a, struct diag *d, struct model *m)
+{
+    for (uint32_t i = 0; i < m->output_count; i++) {
+        uint32_t first = i;
+        struct diag_item *item;
+        if (nametab_add(a, &m->names, m->outputs[i].name, &first))
+            continue;
+        item = diag_add(d, "E0501", m->outputs[i].where,
+                        "target `%.*s` is defined twice",
+                        STR_ARG(m->outputs[i].name));
+        diag_label(d, item, m->outputs[first].where.at, "first here");
+    }
+}
+
+static void check_groups(struct diag *d, const struct model *m)
+{
+    for (size_t i = 0; i < m->group_count; i++) {
+        if (m->groups[i].count > 0)
+            continue;
+        if (m->spec->group_count == 0)
+            diag_add(d, "E0510", diag_at(m->spec->model_at),
+                     "the spec has no output");
+        else
+            diag_add(d, "E0509", diag_at(m->spec->groups[i].at),
+                     "group `%.*s` has no output", STR_ARG(m->groups[i].name));
+    }
+}
+
+void output_order(struct arena *a, struct diag *d, struct model *m, bool whole)
+{
+    uint64_t before = d->errors;
+    sort_by_group(a, m);
+    number_leaves(m);
+    name_outputs(a, d, m);
+    members_check(a, d, m);
+    if (!whole || d->errors != before)
+        return;
+    for (size_t i = 0; i < m->output_count; i++)
+        if (m->outputs[i].step == NULL)
+            resolve_alias(d, m, &m->outputs[i]);
+    check_groups(d, m);
+}

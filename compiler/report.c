@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * report.c - counts, in words.
+ */
+#include "report.h"
+
+#include <inttypes.h>
+
+void report_coverage(const struct model *m, const struct coverage *c)
+{
+    printf("%.*s %zu/%zu", STR_ARG(m->spec->model),
+           c->wanted - c->missing - c->different, c->wanted);
+    if (c->missing > 0)
+        printf(", %zu missing: %.*s%s", c->missing, STR_ARG(c->first_missing),
+               c->missing > 1 ? ", ..." : "");
+    if (c->different > 0)
+        printf(", %zu different", c->different);
+    if (c->unclaimed > 0)
+        printf(", %zu unclaimed", c->unclaimed);
+    if (c->absent > 0)
+        printf(", %zu optional absent", c->absent);
+    printf("\n");
+}
+
+/* How many outputs have each kind of value. */
+struct kinds {
+    size_t aliases, norms, exps, moved, copies, absent, missing;
+    uint64_t bytes;
+};
+
+static struct kinds count_kinds(const struct model *m)
+{
+    struct kinds k = {0};
+    for (size_t i = 0; i < m->output_count; i++) {
+        const struct output *o = &m->outputs[i];
+        const struct step *s = o->step;
+        size_t *kind = &k.copies;
+        k.bytes += s != NULL ? o->size : 0;
+        for (; s != NULL; s = s->arg) {
+            if (s->op == OP_WEIGHT_NORM)
+                kind = &k.norms;
+            else if (s->op == OP_EXP)
+                kind = &k.exps;
+            else if (s->op == OP_PERMUTE && kind == &k.copies)
+                kind = &k.moved;
+        }
+        if (o->step == NULL)
+            kind = &k.aliases;
+        else if (o->absent)
+            kind = &k.absent;
+        else if (o->missing)
+            kind = &k.missing;
+        ++*kind;
+    }
+    return k;
+}
+
+static void print_hex(const char *name, const uint8_t *p)
+{
+    printf("  %-9s ", name);
+    for (int i = 0; i < 16; i++)
+        printf("%02x", p[i]);
+    printf("\n");
+}
+
+static void print_kind(size_t n, const char *what, const char **separator)
+{
+    if (n > 0)
+        printf("%s%zu %s", *separator, n, what);
+    if (n > 0)
+        *separator = ", ";
+}
+
+void report_compiled(const struct model *m, const struct coverage *c,
+                     const char *path, const struct emitted *blob)
+{
+    struct kinds k = count_kinds(m);
+    const char *separator = ": ";
+    printf("%.*s  revision %" PRIu64 "\n", STR_ARG(m->spec->model),
+           m->spec->revision);
+    printf("  sources   %zu tensors: %zu used, %zu dropped, %zu unclaimed\n",
+           c->used + c->dropped, c->used, c->dropped, c->unclaimed);
+    printf("  outputs   %zu tensors, %" PRIu64 " bytes", m->output_count,
+           k.bytes);
+    print_kind(k.norms, "weight norms folded", &separator);
+    print_kind(k.exps, "exp", &separator);
+    print_kind(k.moved, "permuted", &separator);
+    print_kind(k.copies, "copied or cast", &separator);
+    print_kind(k.aliases, "aliases", &separator);
+    print_kind(k.absent, "absent", &separator);
+    print_kind(k.missing, "MISSING", &separator);
+    printf("\n");
+    print_hex("contract", m->contract_id);
+    print_hex("root", blob->root);
+    printf("  wrote     %s, %" PRIu64 " bytes\n", path, blob->size);
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * term_parse.c - calls are read argument by argument, by signature.
+ */
+#include "term_parse.h"
+
+#define MAX_CALLS 32
+
+static const struct term *term(struct cursor *c);
+
+struct args {
+    struct arg *p;
+    size_t n, capacity;
+};
+
+static void arg_add(struct cursor *c, struct args *v, struct arg arg)
+{
+    arg.at.src = c->src;
+    arg.at.end = c->at;
+    if (v->n == v->capacity)
+        v->p = arena_grow(c->a, v->p, sizeof *v->p, v->n, &v->capacity);
+    v->p[v->n++] = arg;
+}
+
+/* One argument of the given kind, behind its key if it has one. */
+static void argument(struct cursor *c, struct args *v, enum arg_kind kind,
+                     struct str key)
+{
+    struct arg arg = {.kind = kind, .key = key};
+    struct span at;
+    bool ok;
+    cursor_peek(c);
+    arg.at.begin = c->at;
+    switch (kind) {
+    case ARG_TERM:
+        arg.term = term(c);
+        ok = arg.term != NULL;
+        break;
+    case ARG_STEM:
+    case ARG_TARGET:
+        arg.name = cursor_name(c);
+        ok = arg.name != NULL;
+        break;
+    default:
+        ok = cursor_id(c, &arg.id, &at);
+    }
+    if (!ok)
+        cursor_error(c, arg_kind_name(kind));
+    arg_add(c, v, arg);
+}
+
+/* KEY=VALUE if one of the signature's keys follows. */
+static bool keyed(struct cursor *c, struct args *v,
+                  const struct op_signature *s)
+{
+    struct cursor try = *c;
+    struct str id;
+    struct span at;
+    if (!cursor_id(&try, &id, &at) || !cursor_take(&try, "="))
+        return false;
+    for (size_t k = 0; k < OP_MAX_KEYS && s->keys[k].name != NULL; k++) {
+        if (!str_is(id, s->keys[k].name))
+            continue;
+        for (size_t i = 0; i < v->n; i++)
+            if (str_eq(v->p[i].key, id))
+                diag_add(c->d, "E0212", diag_at(at), "`%.*s=` is given twice",
+                         STR_ARG(id));
+        *c = try;
+        argument(c, v, s->keys[k].kind, id);
+        return true;
+    }
+    diag_add(c->d, "E0212", diag_at(at), "`%s` has no argument `%.*s=`",
+             s->name, STR_ARG(id));
+    c->failed = true;
+    return true;
+}
+
+static size_t positional_count(const struct op_signature *s)
+{
+    size_t n = 0;
+    while (n < OP_MAX_POSITIONAL && s->positional[n] != ARG_NONE)
+        n++;
+    return n;
+}
+
+static void check_arguments(struct cursor *c, const struct args *v,
+                            const struct op_signature *s, size_t taken,
+                            struct span at)
+{
+    size_t all = positional_count(s), k, i;
+    if (c->failed)
+        return;
+    if (taken + s->optional < all)
+        diag_add(c->d, "E0212", diag_at(at), "`%s` needs %s as argument %zu",
+                 s->name, arg_kind_name(s->positional[taken]), taken + 1);
+    for (k = 0; k < OP_MAX_KEYS && s->keys[k].name != NULL; k++) {
+        for (i = 0; i < v->n && !str_is(v->p[i].key, s->keys[k].name);)
+            i++;
+        if (i == v->n && s->keys[k].required)
+            diag_add(c->d, "E0212", diag_at(at), "`%s` needs `%s=`, %s",
+                     s->name, s->keys[k].name, arg_kind_name(s->keys[k].kind));
+    }
+}
+
+/* "(" arg { "," arg } ")" */
+static void arguments(struct cursor *c, struct term *t, struct span at)
+{
+    const struct op_signature *s = t->signature;
+    struct args v = {0};
+    size_t next = 0, all = positional_count(s);
+    while (cursor_peek(c) != ')' && !c->failed) {
+        if (v.n > 0 && !cursor_expect(c, ","))
+            break;
+        if (keyed(c, &v, s))
+            continue;
+        if (next == all) {
+            cursor_error(c, "`)`");
+            break;
+        }
+        argument(c, &v, s->positional[next], (struct str){0});
+        next += s->positional[next] != ARG_AXES;
+    }
+    if (next < all && s->positional[next] == ARG_AXES && v.n > 0)
+        next++;
+    cursor_expect(c, ")");
+    check_arguments(c, &v, s, next, at);
+    t->args = v.p;
+    t->count = v.n;
+}
+
+static void unknown_op(struct cursor *c, struct str id, struct span at)
+{
+    struct diag_item *item =
+        diag_add(c->d, "E0210", diag_at(at), "no operation is called `%.*s`",
+                 STR_ARG(id));
+    struct str list = {0};
+    for (size_t i = 0; op_at(i) != NULL; i++)
+        if (op_at(i)->op != OP_LATER)
+            list = arena_format(c->a, "%.*s%s%s", STR_ARG(list),
+                                list.n > 0 ? ", " : "", op_at(i)->name);
+    diag_help(c->d, item, "operations are %.*s", STR_ARG(list));
+    c->failed = true;
+}
+
+static struct term *call(struct cursor *c, struct str id, struct span at)
+{
+    struct term *t = arena_new(c->a, struct term, 1);
+    t->at = at;
+    t->signature = op_find(id);
+    if (t->signature == NULL) {
+        unknown_op(c, id, at);
+        return NULL;
+    }
+    t->op = t->signature->op;
+    if (t->op == OP_LATER) {
+        diag_add(c->d, "E0211", diag_at(at),
+                 "`%s` is an operation of the language that this version of "
+                 "ttswc does not have yet",
+                 t->signature->name);
+        c->failed = true;
+        return NULL;
+    }
+    if (++c->depth > MAX_CALLS)
+        cursor_error(c, "at most 32 nested calls");
+    arguments(c, t, at);
+    c->depth--;
+    return c->failed ? NULL : t;
+}
+
+static void check_result_type(struct cursor *c, const struct term *t)
+{
+    const struct op_signature *s = t->signature;
+    if (s->result == RESULT_REQUIRED && !t->type.given) {
+        struct diag_item *item =
+            diag_add(c->d, "E0405", diag_at(t->at),
+                     "`%s` needs the type of its result behind it", s->name);
+        diag_help(c->d, item, "write %s(...) [axis=size, ...]", s->name);
+    }
+    if (s->result == RESULT_NONE && t->type.given)
+        diag_add(c->d, "E0405", diag_at(t->type.at),
+                 "`%s` takes no type: it has its target's", s->name);
+    if (t->type.given && t->type.dtype != 0)
+        diag_add(c->d, "E0405", diag_at(t->type.at),
+                 "a dtype stands on a source; for the result of an operation "
+                 "use `as`");
+}
+
+/* term = ( name | op "(" args ")" ) type? */
+static const struct term *term(struct cursor *c)
+{
+    struct cursor try;
+    struct str id;
+    struct span at;
+    struct term *t;
+    cursor_peek(c);
+    try = *c;
+    if (cursor_id(&try, &id, &at) && cursor_take(&try, "(")) {
+        *c = try;
+        t = call(c, id, at);
+    } else {
+        t = arena_new(c->a, struct term, 1);
+        t->op = OP_LEAF;
+        t->name = cursor_name(c);
+        if (t->name == NULL) {
+            cursor_error(c, "a source name or an operation");
+            return NULL;
+        }
+        t->at = t->name->at;
+    }
+    if (t == NULL)
+        return NULL;
+    t->type = cursor_type(c);
+    if (c->failed)
+        return NULL;
+    if (t->op != OP_LEAF)
+        check_result_type(c, t);
+    if (t->op == OP_LEAF && !t->type.given) {
+        struct diag_item *item =
+            diag_add(c->d, "E0405", diag_at(t->at),
+                     "a source needs the type it is stored with");
+        diag_help(c->d, item, "write `%.*s [axis=size, ...]`",
+                  STR_ARG(span_text(t->at)));
+    }
+    return t;
+}
+
+static void read_cast(struct cursor *c, struct value *v)
+{
+    struct str id;
+    struct span at;
+    if (!cursor_word(c, "as", &at))
+        return;
+    if (!cursor_id(c, &id, &v->cast_at)) {
+        cursor_error(c, "a dtype");
+        return;
+    }
+    v->cast = spec_dtype(id);
+    if (v->cast == 0) {
+        diag_add(c->d, "E0201", diag_at(v->cast_at),
+                 "expected a dtype, found `%.*s`", STR_ARG(id));
+        c->failed = true;
+    }
+}
+
+bool term_parse_value(struct arena *a, struct diag *d, const struct node *n,
+                      struct value *out)
+{
+    struct cursor c = cursor_open(a, d, n);
+    uint64_t before = d->errors;
+    *out = (struct value){.at = n->raw};
+    if (c.failed)
+        return false;
+    out->term = term(&c);
+    if (!c.failed)
+        read_cast(&c, out);
+    out->optional = !c.failed && cursor_word(&c, "optional", &out->optional_at);
+    cursor_finish(&c);
+    return d->errors == before && out->term != NULL;
+}
+
+bool term_parse_drop(struct arena *a, struct diag *d, const struct node *n,
+                     const struct name **name, struct type_expr *type)
+{
+    struct cursor c = cursor_open(a, d, n);
+    if (c.failed)
+        return false;
+    *name = cursor_name(&c);
+    if (*name == NULL)
+        cursor_error(&c, "a source name");
+    *type = cursor_type(&c);
+    cursor_finish(&c);
+    if (!c.failed && !type->given) {
+        struct diag_item *item =
+            diag_add(d, "E0405", diag_at(n->raw),
+                     "a drop needs the type of what it drops");
+        diag_help(d, item, "write `%.*s [axis=size, ...]: reason`",
+                  STR_ARG(span_text(n->raw)));
+        return false;
+    }
+    return !c.failed;
+}

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * typing.c - one function for each operation's type rule.
+ */
+#include "typing.h"
+
+#include <inttypes.h>
+
+static struct arena *arena_of(struct typing *t)
+{
+    return t->scope->a;
+}
+
+static struct diag_item *report(struct typing *t, const char *id,
+                                struct span at, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static struct diag_item *report(struct typing *t, const char *id,
+                                struct span at, const char *format, ...)
+{
+    va_list args;
+    struct str text;
+    va_start(args, format);
+    text = arena_vformat(arena_of(t), format, args);
+    va_end(args);
+    return diag_add(t->scope->d, id, scope_where(t->scope, at), "%.*s",
+                    STR_ARG(text));
+}
+
+/* --- types ------------------------------------------------------------------
+ */
+
+static bool axis_of(struct typing *t, const struct axis_expr *x,
+                    struct axis *out)
+{
+    int64_t size;
+    if (!scope_eval(t->scope, x->size, &size))
+        return false;
+    if (size < 0) {
+        report(t, "E0111", x->at, "axis `%.*s` has the size %" PRId64,
+               STR_ARG(x->id), size);
+        return false;
+    }
+    *out = (struct axis){x->id, (uint64_t)size};
+    if (x->id.n == 0 && size != 1) {
+        report(t, "E0407", x->at,
+               "an axis of size %" PRId64 " needs a name: `name=%" PRId64 "`",
+               size, size);
+        return false;
+    }
+    return true;
+}
+
+static bool eval_type(struct typing *t, const struct type_expr *e,
+                      struct type *out)
+{
+    struct axis *axes = arena_new(arena_of(t), struct axis, e->rank);
+    bool ok = true;
+    if (e->rank > TTSB_MAX_RANK) {
+        report(t, "E0111", e->at, "%zu axes; at most 8 are possible", e->rank);
+        return false;
+    }
+    for (size_t i = 0; i < e->rank; i++) {
+        ok = axis_of(t, &e->axes[i], &axes[i]) && ok;
+        for (size_t k = 0; k < i && ok; k++) {
+            if (axes[i].name.n == 0 || !str_eq(axes[i].name, axes[k].name))
+                continue;
+            report(t, "E0413", e->axes[i].at, "axis `%.*s` stands twice",
+                   STR_ARG(axes[i].name));
+            ok = false;
+        }
+    }
+    *out = (struct type){(uint32_t)e->rank, axes};
+    return ok;
+}
+
+/* The type that follows against the one that was written, if it was. */
+static bool check_written(struct typing *t, const struct term *term,
+                          struct type got)
+{
+    struct type want;
+    if (!term->type.given)
+        return true;
+    if (!eval_type(t, &term->type, &want))
+        return false;
+    if (type_eq(got, want))
+        return true;
+    report(t, "E0405", term->type.at, "`%s` gives %.*s, not %.*s",
+           term->signature->name, STR_ARG(type_text(arena_of(t), got)),
+           STR_ARG(type_text(arena_of(t), want)));
+    return false;
+}
+
+/* --- leaves
+ * ------------------------------------------------------------------- */
+
+static void used_twice(struct typing *t, const struct leaf *leaf,
+                       uint32_t first)
+{
+    struct diag_item *item =
+        report(t, "E0303", leaf->where.at, "source `%.*s` is used twice",
+               STR_ARG(leaf->name));
+    diag_label(t->scope->d, item, t->model->leaves[first]->where.at,
+               "first here");
+    diag_help(t->scope->d, item,
+              "for tied weights use `alias(target)` on the second output");
+}
+
+static bool claim(struct typing *t, struct leaf *leaf)
+{
+    struct model *m = t->model;
+    uint32_t index = (uint32_t)m->leaf_count;
+    if (m->leaf_count == m->leaf_capacity)
+        m->leaves = arena_grow(arena_of(t), m->leaves, sizeof *m->leaves,
+                               m->leaf_count, &m->leaf_capacity);
+    m->leaves[m->leaf_count++] = leaf;
+    if (nametab_add(arena_of(t), &m->sources, leaf->name, &index))
+        return true;
+    used_twice(t, leaf, index);
+    return false;
+}
+
+static struct leaf *leaf_new(struct typing *t, struct span at,
+                             const struct type_expr *written)
+{
+    struct leaf *leaf = arena_new(arena_of(t), struct leaf, 1);
+    leaf->where = scope_where(t->scope, at);
+    leaf->written = written;
+    leaf->say = t->say;
+    leaf->dtype = written->dtype != 0 ? written->dtype : t->say->source_dtype;
+    leaf->optional = t->optional;
+    leaf->dropped = t->dropped;
+    leaf->output = t->output;
+    leaf->source = NO_SOURCE;
+    return leaf;
+}
+
+bool typing_leaf(struct typing *t, const struct name *name,
+                 const struct type_expr *type, struct leaf **out)
+{
+    struct leaf *leaf = leaf_new(t, name->at, type);
+    uint64_t bytes;
+    if (!scope_name(t->scope, t->from, name, &leaf->name) ||
+        !eval_type(t, type, &leaf->type))
+        return false;
+    *out = leaf;
+    if (!type_bytes(leaf->type, leaf->dtype, &bytes)) {
+        report(t, "E0111", type->at,
+               "the tensor's bytes are no whole number below 2^63");
+        return false;
+    }
+    return claim(t, leaf);
+}
+
+static bool leaf_step(struct typing *t, const struct term *term, struct step *s)
+{
+    if (!typing_leaf(t, term->name, &term->type, &s->leaf))
+        return false;
+    s->type = s->leaf->type;
+    s->dtype = s->leaf->dtype;
+    return true;
+}
+
+/* --- weight norm
+ * ------------------------------------------------------------------ */
+
+static const struct arg *arg_named(const struct term *term, const char *key)
+{
+    for (size_t i = 0; i < term->count; i++)
+        if (str_is(term->args[i].key, key))
+            return &term->args[i];
+    return NULL;
+}
+
+static const struct arg *arg_first(const struct term *term)
+{
+    return term->count > 0 && term->args[0].key.n == 0 ? &term->args[0] : NULL;
+}
+
+/* The stem "a.b.weight" becomes "a.b.weight_g", or
+ * "a.b.parametrizations.weight.original0". */
+static bool spell(struct typing *t, const struct arg *arg, bool is_g,
+                  struct str stem, struct str *out)
+{
+    size_t dot = stem.n;
+    if (t->say->spelling == SPELLING_LEGACY) {
+        *out = arena_format(arena_of(t), "%.*s_%c", STR_ARG(stem),
+                            is_g ? 'g' : 'v');
+        return true;
+    }
+    if (t->say->spelling == SPELLING_UNSET) {
+        struct diag_item *item =
+            report(t, "E0104", arg->at,
+                   "weight_norm(%.*s) needs `weight_norm: legacy` or "
+                   "`parametrized` in the spec or a block around it",
+                   STR_ARG(stem));
+        diag_help(t->scope->d, item,
+                  "or name both tensors: weight_norm(g=..., v=..., keep=...)");
+        return false;
+    }
+    while (dot > 0 && stem.p[dot - 1] != '.')
+        dot--;
+    *out = arena_format(arena_of(t), "%.*sparametrizations.%.*s.original%d",
+                        (int)dot, stem.p, STR_ARG(str_cut(stem, dot, stem.n)),
+                        is_g ? 0 : 1);
+    return true;
+}
+
+static bool norm_leaf(struct typing *t, const struct term *term, bool is_g,
+                      struct leaf **out)
+{
+    const struct arg *named = arg_named(term, is_g ? "g" : "v");
+    const struct arg *arg = named != NULL ? named : arg_first(term);
+    struct leaf *leaf = leaf_new(t, arg->at, &term->type);
+    if (!scope_name(t->scope, t->from, arg->name, &leaf->stem))
+        return false;
+    leaf->name = leaf->stem;
+    leaf->spelled = named == NULL;
+    leaf->is_g = is_g;
+    *out = leaf;
+    return named != NULL || spell(t, arg, is_g, leaf->stem, &leaf->name);
+}
+
+static bool find_keep(struct typing *t, const struct term *term, struct step *s)
+{
+    const struct arg *keep = arg_named(term, "keep");
+    int axis = type_axis(s->type, keep->id);
+    s->keep = KEEP_NONE;
+    if (axis < 0 && str_is(keep->id, "none"))
+        return true;
+    s->keep = (uint32_t)axis;
+    if (axis < 0)
+        report(t, "E0406", keep->at, "axis `%.*s` is not in %.*s",
+               STR_ARG(keep->id), STR_ARG(type_text(arena_of(t), s->type)));
+    return axis >= 0;
+}
+
+/* g is 1 everywhere but on the kept axis; rank 0 where nothing is kept. */
+static struct type magnitude_type(struct typing *t, const struct step *s)
+{
+    struct axis *axes = arena_new(arena_of(t), struct axis, s->type.rank);
+    if (s->keep == KEEP_NONE)
+        return (struct type){0};
+    for (uint32_t i = 0; i < s->type.rank; i++)
+        axes[i] = i == s->keep ? s->type.axes[i] : (struct axis){{0}, 1};
+    return (struct type){s->type.rank, axes};
+}
+
+static bool check_norm_arguments(struct typing *t, const struct term *term)
+{
+    bool stem = arg_first(term) != NULL;
+    bool g = arg_named(term, "g") != NULL, v = arg_named(term, "v") != NULL;
+    if (stem ? !g && !v : g && v)
+        return true;
+    report(t, "E0212", term->at,
+           "weight_norm takes a stem, or both `g=` and `v=`");
+    return false;
+}
+
+static bool weight_norm_step(struct typing *t, const struct term *term,
+                             struct step *s)
+{
+    if (!check_norm_arguments(t, term) ||
+        !eval_type(t, &term->type, &s->type) || !find_keep(t, term, s) ||
+        !norm_leaf(t, term, true, &s->g) ||
+        !norm_leaf(t, term, false, &s->leaf))
+        return false;
+    s->dtype = TTSB_F64;
+    s->leaf->type = s->type;
+    s->g->type = magnitude_type(t, s);
+    s->g->keep = s->keep;
+    if (!spec_dtype_is_float(s->leaf->dtype)) {
+        report(t, "E0412", term->at, "weight_norm needs floats, not %s",
+               spec_dtype_name(s->leaf->dtype));
+        return false;
+    }
+    if (!claim(t, s->g))
+        return false;
+    return claim(t, s->leaf);
+}
+
+/* --- moving axes
+ * ---------------------------------------------------------------------- */
+
+/* Sub-byte and float8 tensors can only be copied whole. */
+static bool may_compute(struct typing *t, const struct term *term,
+                        const struct step *arg)
+{
+    if (spec_dtype_bits(arg->dtype) >= 8 &&
+        (arg->dtype < TTSB_F8_E4M3 || arg->dtype > TTSB_F8_E5M2FNUZ))
+        return true;
+    report(t, "E0412", term->at, "%s tensors can only be copied whole",
+           spec_dtype_name(arg->dtype));
+    return false;
+}
+
+static bool reorder(struct typing *t, const struct term *term, struct step *s)
+{
+    struct axis *axes = arena_new(arena_of(t), struct axis, s->arg->type.rank);
+    for (uint32_t i = 0; i < s->arg->type.rank; i++)
+        axes[i] = s->arg->type.axes[s->order[i]];
+    s->type = (struct type){s->arg->type.rank, axes};
+    s->dtype = s->arg->dtype;
+    return check_written(t, term, s->type);
+}
+
+static bool transpose_step(struct typing *t, const struct term *term,
+                           struct step *s)
+{
+    if (s->arg->type.rank != 2) {
+        report(t, "E0405", term->at,
+               "`transpose` needs 2 axes; %.*s has %" PRIu32 " (use `permute`)",
+               STR_ARG(type_text(arena_of(t), s->arg->type)),
+               s->arg->type.rank);
+        return false;
+    }
+    s->op = OP_PERMUTE;
+    s->order[0] = 1;
+    s->order[1] = 0;
+    return reorder(t, term, s);
+}
+
+static bool permute_step(struct typing *t, const struct term *term,
+                         struct step *s)
+{
+    struct str have = type_text(arena_of(t), s->arg->type);
+    uint32_t seen = 0;
+    if (term->count - 1 != s->arg->type.rank) {
+        report(t, "E0406", term->at,
+               "`permute` names %zu axes, %.*s has %" PRIu32, term->count - 1,
+               STR_ARG(have), s->arg->type.rank);
+        return false;
+    }
+    for (size_t i = 1; i < term->count; i++) {
+        int axis = type_axis(s->arg->type, term->args[i].id);
+        if (axis < 0 || (seen >> axis & 1) != 0) {
+            report(t, axis < 0 ? "E0406" : "E0413", term->args[i].at,
+                   axis < 0 ? "axis `%.*s` is not in %.*s"
+                            : "axis `%.*s` stands twice in the order of %.*s",
+                   STR_ARG(term->args[i].id), STR_ARG(have));
+            return false;
+        }
+        seen |= 1U << axis;
+        s->order[i - 1] = (uint8_t)axis;
+    }
+    return reorder(t, term, s);
+}
+
+static bool find_squeezed(struct typing *t, const struct term *term,
+                          struct step *s)
+{
+    const struct type *have = &s->arg->type;
+    for (size_t i = 1; i < term->count; i++) {
+        int axis = type_axis(*have, term->args[i].id);
+        if (axis < 0 || have->axes[axis].size != 1) {
+            report(t, axis < 0 ? "E0406" : "E0405", term->args[i].at,
+                   "`squeeze`: %.*s has no axis `%.*s` of size 1",
+                   STR_ARG(type_text(arena_of(t), *have)),
+                   STR_ARG(term->args[i].id));
+            return false;
+        }
+        s->removed |= (uint8_t)(1U << axis);
+    }
+    for (uint32_t i = 0; term->count == 1 && i < have->rank; i++)
+        if (have->axes[i].name.n == 0)
+            s->removed |= (uint8_t)(1U << i);
+    if (s->removed == 0)
+        report(t, "E0405", term->at, "`squeeze` removes nothing from %.*s",
+               STR_ARG(type_text(arena_of(t), *have)));
+    return s->removed != 0;
+}
+
+static bool squeeze_step(struct typing *t, const struct term *term,
+                         struct step *s)
+{
+    struct axis *axes = arena_new(arena_of(t), struct axis, s->arg->type.rank);
+    if (!find_squeezed(t, term, s))
+        return false;
+    s->type.axes = axes;
+    for (uint32_t i = 0; i < s->arg->type.rank; i++)
+        if ((s->removed >> i & 1) == 0)
+            axes[s->type.rank++] = s->arg->type.axes[i];
+    s->dtype = s->arg->dtype;
+    return check_written(t, term, s->type);
+}
+
+static bool exp_step(struct typing *t, const struct term *term, struct step *s)
+{
+    s->type = s->arg->type;
+    s->dtype = TTSB_F64;
+    if (!spec_dtype_is_float(s->arg->dtype)) {
+        report(t, "E0412", term->at, "`exp` needs floats, not %s",
+               spec_dtype_name(s->arg->dtype));
+        return false;
+    }
+    return check_written(t, term, s->type);
+}
+
+static bool misplaced_alias(struct typing *t, const struct term *term)
+{
+    report(t, "E0504", term->at, "`alias` stands alone, not inside a value");
+    return false;
+}
+
+static bool fill_step(struct typing *t, const struct term *term, struct step *s)
+{
+    switch (term->op) {
+    case OP_LEAF:
+        return leaf_step(t, term, s);
+    case OP_WEIGHT_NORM:
+        return weight_norm_step(t, term, s);
+    case OP_TRANSPOSE:
+        return may_compute(t, term, s->arg) && transpose_step(t, term, s);
+    case OP_PERMUTE:
+        return may_compute(t, term, s->arg) && permute_step(t, term, s);
+    case OP_SQUEEZE:
+        return may_compute(t, term, s->arg) && squeeze_step(t, term, s);
+    case OP_EXP:
+        return exp_step(t, term, s);
+    default:
+        return misplaced_alias(t, term);
+    }
+}
+
+const struct step *typing_step(struct typing *t, const struct term *term)
+{
+    struct step *s = arena_new(arena_of(t), struct step, 1);
+    s->op = term->op;
+    if (term->count > 0 && term->args[0].kind == ARG_TERM) {
+        s->arg = typing_step(t, term->args[0].term);
+        if (s->arg == NULL)
+            return NULL;
+    }
+    return fill_step(t, term, s) ? s : NULL;
+}
