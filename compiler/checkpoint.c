@@ -93,6 +93,7 @@ bool checkpoint_open(struct arena *a, struct diag *d, struct str path,
         checkpoint_close(out);
         return false;
     }
+    nametab_reserve(a, &out->names, out->header.count);
     for (uint32_t i = 0; i < out->header.count; i++) {
         uint32_t index = i;
         nametab_add(a, &out->names, out->header.tensors[i].name, &index);

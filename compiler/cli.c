@@ -240,7 +240,7 @@ static enum exit_code dispatch(const struct command *commands, int argc,
 enum exit_code cli_main(const struct command *commands, int argc, char **argv)
 {
     enum exit_code code = dispatch(commands, argc, argv);
-    if (fflush(stdout) != 0 && code == EXIT_OK) {
+    if ((ferror(stdout) != 0 || fflush(stdout) != 0) && code == EXIT_OK) {
         perror("ttswc: error: standard output");
         return EXIT_SYSTEM;
     }

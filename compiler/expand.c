@@ -90,6 +90,15 @@ static const struct overrides *merge(struct expansion *x,
 /* --- entries
  * ------------------------------------------------------------------------ */
 
+/* On the heap while it grows; output_order moves it into the arena. */
+static void grow_outputs(struct model *m)
+{
+    m->output_capacity = m->output_capacity == 0 ? 64 : m->output_capacity * 2;
+    m->outputs = realloc(m->outputs, m->output_capacity * sizeof *m->outputs);
+    if (m->outputs == NULL)
+        arena_exhausted();
+}
+
 static struct output *output_new(struct expansion *x, struct frame *f,
                                  const struct entry *e)
 {
@@ -103,8 +112,7 @@ static struct output *output_new(struct expansion *x, struct frame *f,
         return NULL;
     }
     if (m->output_count == m->output_capacity)
-        m->outputs = arena_grow(x->a, m->outputs, sizeof *o, m->output_count,
-                                &m->output_capacity);
+        grow_outputs(m);
     o = &m->outputs[m->output_count++];
     *o = (struct output){.where = scope_where(&f->scope, e->name->at),
                          .value = &e->value,
@@ -397,7 +405,6 @@ bool expand_spec(struct arena *a, struct spec *spec, struct diag *d,
         expand_block(&x, &f, &spec->map[i]);
     if (d->errors == before)
         check_params(&x);
-    if (!x.stopped)
-        output_order(a, d, out, d->errors == before);
+    output_order(a, d, out, d->errors == before);
     return d->errors == before;
 }

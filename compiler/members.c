@@ -404,9 +404,11 @@ static void check_constant(struct diag *d, const struct model *m, size_t i)
                  STR_ARG(c->name), why);
 }
 
-void members_check(struct arena *a, struct diag *d, const struct model *m)
+void members_check(struct diag *d, const struct model *m)
 {
-    members_tree(a, d, m);
+    struct arena scratch = {0};
+    members_tree(&scratch, d, m);
+    arena_release(&scratch);
     for (size_t i = 0; i < m->constant_count; i++)
         check_constant(d, m, i);
 }

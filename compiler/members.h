@@ -35,6 +35,6 @@ struct member *members_tree(struct arena *a, struct diag *d,
                             const struct model *m);
 
 /* Only the findings. Also checks names of constants. */
-void members_check(struct arena *a, struct diag *d, const struct model *m);
+void members_check(struct diag *d, const struct model *m);
 
 #endif

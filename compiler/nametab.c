@@ -22,6 +22,14 @@ static void widen(struct arena *a, struct nametab *t)
             *slot_of(t, old.slots[i].name) = old.slots[i];
 }
 
+void nametab_reserve(struct arena *a, struct nametab *t, size_t n)
+{
+    t->capacity = 64;
+    while (t->capacity / 2 <= n)
+        t->capacity *= 2;
+    t->slots = arena_new(a, struct nametab_slot, t->capacity);
+}
+
 bool nametab_add(struct arena *a, struct nametab *t, struct str name,
                  uint32_t *value)
 {

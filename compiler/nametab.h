@@ -23,6 +23,9 @@ struct nametab {
     size_t capacity, count; /* capacity: 0 or a power of two */
 };
 
+/* Makes room for n names at once, in an empty table. */
+void nametab_reserve(struct arena *a, struct nametab *t, size_t n);
+
 /* Adds a name; false, and *value the number of the first one, if it is
  * there already. */
 bool nametab_add(struct arena *a, struct nametab *t, struct str name,

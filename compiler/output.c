@@ -4,6 +4,8 @@
  */
 #include "output.h"
 
+#include <stdlib.h>
+
 #include "members.h"
 
 void output_groups(struct arena *a, struct model *m)
@@ -236,6 +238,7 @@ void output_finish(struct arena *a, struct diag *d, struct model *m,
 /* --- file order
  * ------------------------------------------------------------------------ */
 
+/* From the growing array to one of the right size, in file order. */
 static void sort_by_group(struct arena *a, struct model *m)
 {
     struct output *sorted = arena_new(a, struct output, m->output_count);
@@ -247,6 +250,7 @@ static void sort_by_group(struct arena *a, struct model *m)
                 sorted[n++] = m->outputs[i];
         m->groups[g].count = n - m->groups[g].first;
     }
+    free(m->outputs);
     m->outputs = sorted;
 }
 
@@ -308,6 +312,7 @@ static void resolve_alias(struct diag *d, struct model *m, struct output *o)
 
 static void name_outputs(struct arena *a, struct diag *d, struct model *m)
 {
+    nametab_reserve(a, &m->names, m->output_count);
     for (uint32_t i = 0; i < m->output_count; i++) {
         uint32_t first = i;
         struct diag_item *item;
@@ -317,6 +322,32 @@ static void name_outputs(struct arena *a, struct diag *d, struct model *m)
                         "target `%.*s` is defined twice",
                         STR_ARG(m->outputs[i].name));
         diag_label(d, item, m->outputs[first].where.at, "first here");
+    }
+}
+
+static void used_twice(struct diag *d, const struct leaf *leaf,
+                       const struct leaf *first)
+{
+    struct diag_item *item = diag_add(
+        d, "E0303", leaf->where, "source `%.*s` is %s", STR_ARG(leaf->name),
+        leaf->dropped != first->dropped ? "both used and dropped"
+        : leaf->dropped                 ? "dropped twice"
+                                        : "used twice");
+    diag_label(d, item, first->where.at, "first here");
+    if (!leaf->dropped && !first->dropped)
+        diag_help(d, item,
+                  "for tied weights use `alias(target)` on the "
+                  "second output");
+}
+
+/* Every source is claimed once. */
+static void name_sources(struct arena *a, struct diag *d, struct model *m)
+{
+    nametab_reserve(a, &m->sources, m->leaf_count);
+    for (uint32_t i = 0; i < m->leaf_count; i++) {
+        uint32_t first = i;
+        if (!nametab_add(a, &m->sources, m->leaves[i]->name, &first))
+            used_twice(d, m->leaves[i], m->leaves[first]);
     }
 }
 
@@ -340,7 +371,8 @@ void output_order(struct arena *a, struct diag *d, struct model *m, bool whole)
     sort_by_group(a, m);
     number_leaves(m);
     name_outputs(a, d, m);
-    members_check(a, d, m);
+    name_sources(a, d, m);
+    members_check(d, m);
     if (!whole || d->errors != before)
         return;
     for (size_t i = 0; i < m->output_count; i++)

@@ -9,6 +9,7 @@
 #include "suggest.h"
 
 #define MAX_EXPANDED_NAME 65535
+#define FEW_PARTS 24
 
 const struct binding *scope_find(const struct scope *s, struct str name)
 {
@@ -229,10 +230,11 @@ static bool part_text(const struct scope *s, const struct name_part *part,
 bool scope_name(const struct scope *s, struct str prefix, const struct name *n,
                 struct str *out)
 {
-    struct str *parts;
+    struct str few[FEW_PARTS], *parts = few;
     size_t count = n == NULL ? 0 : n->count, length = prefix.n;
     char *p;
-    parts = arena_new(s->a, struct str, count + 1);
+    if (count + 1 > FEW_PARTS)
+        parts = arena_new(s->a, struct str, count + 1);
     parts[0] = prefix;
     for (size_t i = 0; i < count; i++) {
         if (!part_text(s, &n->parts[i], &parts[i + 1]))

@@ -94,30 +94,13 @@ static bool check_written(struct typing *t, const struct term *term,
 /* --- leaves
  * ------------------------------------------------------------------- */
 
-static void used_twice(struct typing *t, const struct leaf *leaf,
-                       uint32_t first)
-{
-    struct diag_item *item =
-        report(t, "E0303", leaf->where.at, "source `%.*s` is used twice",
-               STR_ARG(leaf->name));
-    diag_label(t->scope->d, item, t->model->leaves[first]->where.at,
-               "first here");
-    diag_help(t->scope->d, item,
-              "for tied weights use `alias(target)` on the second output");
-}
-
-static bool claim(struct typing *t, struct leaf *leaf)
+static void claim(struct typing *t, struct leaf *leaf)
 {
     struct model *m = t->model;
-    uint32_t index = (uint32_t)m->leaf_count;
     if (m->leaf_count == m->leaf_capacity)
         m->leaves = arena_grow(arena_of(t), m->leaves, sizeof *m->leaves,
                                m->leaf_count, &m->leaf_capacity);
     m->leaves[m->leaf_count++] = leaf;
-    if (nametab_add(arena_of(t), &m->sources, leaf->name, &index))
-        return true;
-    used_twice(t, leaf, index);
-    return false;
 }
 
 static struct leaf *leaf_new(struct typing *t, struct span at,
@@ -149,7 +132,8 @@ bool typing_leaf(struct typing *t, const struct name *name,
                "the tensor's bytes are no whole number below 2^63");
         return false;
     }
-    return claim(t, leaf);
+    claim(t, leaf);
+    return true;
 }
 
 static bool leaf_step(struct typing *t, const struct term *term, struct step *s)
@@ -274,9 +258,9 @@ static bool weight_norm_step(struct typing *t, const struct term *term,
                spec_dtype_name(s->leaf->dtype));
         return false;
     }
-    if (!claim(t, s->g))
-        return false;
-    return claim(t, s->leaf);
+    claim(t, s->g);
+    claim(t, s->leaf);
+    return true;
 }
 
 /* --- moving axes

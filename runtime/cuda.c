@@ -3,8 +3,7 @@
  * cuda.c - uploads the groups of a blob to a CUDA device.
  *
  * In: an open blob. Out: one allocation on the device for each device group
- * that has bytes, filled in one copy, and a table of bases. A library apart:
- * it stands on the public interface alone.
+ * that has bytes, and a table of bases. It needs the public interface alone.
  *
  * Invariant: what was allocated is in image->owned before the next call can
  * fail, so that releasing the image is the whole of the cleaning up.

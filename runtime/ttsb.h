@@ -139,8 +139,8 @@ TTSB_API int32_t ttsb_info(const struct ttsb_blob *blob,
 struct ttsb_requirement {
     uint32_t struct_size;
     const char *model;          /* NULL: any */
-    uint64_t revision_min;      /* both inclusive; 0 and UINT64_MAX: any */
-    uint64_t revision_max;      /* */
+    uint64_t revision_min;      /* inclusive; 0: any */
+    uint64_t revision_max;      /* inclusive; UINT64_MAX: any */
     const uint8_t *contract_id; /* 16 bytes; NULL: any */
 };
 
@@ -316,6 +316,7 @@ struct ttsb_progress {
     void *user;
 };
 
+/* The most threads that ttsb_verify takes. */
 #define TTSB_MAX_THREADS 256
 
 /* Verifies the whole file with 1 to TTSB_MAX_THREADS threads, the caller's

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""ttswc as a person or a script meets it: exit codes, streams, files that are
+whole or untouched, the same bytes from any number of threads."""
+import json
+import os
+import pathlib
+import resource
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+import checkpoints as ck
+
+SPEC = ck.SPECS / "examples" / "features.yaml"
+FEATURES = ck.FIXTURES / "features" / "features.safetensors"
+FULL = ck.SPECS / "indextts2" / "bigvgan.yaml"
+BIG = """\
+ttsw: 1
+model: big
+revision: 1
+source_dtype: f32
+store: f32
+layout: [out, in]
+map:
+  - for: {i: 0..N}
+    tensors:
+      "w.{i}": transpose("w.{i}" [in=2048, out=1024]) [out=1024, in=2048]
+"""
+
+
+class CommandLine(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.dir = pathlib.Path(holder.name)
+        self.out = self.dir / "out.ttsb"
+
+    def files(self):
+        return sorted(p.name for p in self.dir.iterdir())
+
+    def big(self, n):
+        """A spec and a sparse checkpoint of n matrices of 8 MiB."""
+        spec = self.dir / "big.yaml"
+        spec.write_text(BIG.replace("0..N", f"0..{n}")
+                        .replace('transpose("w.{i}"', "transpose(w.{i}"))
+        ckpt = self.dir / "big.safetensors"
+        ck.write_sparse(ckpt, {f"w.{i}": ("F32", [2048, 1024]) for i in range(n)})
+        return spec, ckpt
+
+    def test_threads_do_not_matter(self):
+        spec = ck.SPECS / "indextts2" / "bigvgan_tiny.yaml"
+        ckpt = ck.FIXTURES / "bigvgan" / "bigvgan_tiny.safetensors"
+        blobs = set()
+        for jobs in (1, 2, 7):
+            ck.ttswc("compile", spec, ckpt, "-o", self.out, f"-j{jobs}")
+            blobs.add(self.out.read_bytes())
+        self.assertEqual(len(blobs), 1)
+
+    def test_exact_cover_of_the_released_model(self):
+        ckpt = self.dir / "full.safetensors"
+        ck.write_sparse(ckpt, ck.manifest("bigvgan"))
+        out, err = ck.ttswc("check", FULL, ckpt)
+        self.assertEqual(out, "bigvgan_v2_22khz_80band_256x 783/783\n")
+        self.assertEqual(err, "")
+
+    def test_coverage_line_names_what_is_missing(self):
+        shapes = ck.manifest("bigvgan")
+        del shapes["ups.3.0.bias"]
+        ckpt = self.dir / "full.safetensors"
+        ck.write_sparse(ckpt, shapes)
+        out, err = ck.ttswc("check", FULL, ckpt, code=1)
+        self.assertEqual(out, "bigvgan_v2_22khz_80band_256x 782/783, "
+                              "1 missing: ups.3.0.bias\n")
+        self.assertIn("E0301", err)
+
+    def test_wrong_configuration(self):
+        out, err = ck.ttswc(
+            "check", FULL, ck.FIXTURES / "bigvgan" / "bigvgan_tiny.safetensors",
+            code=1)
+        self.assertIn("another model configuration", err)
+        self.assertIn("in this use", err)
+
+    def test_usage(self):
+        for args in ((), ("frobnicate",), ("compile", SPEC), ("compile", "-x"),
+                     ("compile", SPEC, FEATURES), ("check", SPEC, FEATURES, "x"),
+                     ("compile", SPEC, FEATURES, "-o"), ("help", "nothing"),
+                     ("compile", SPEC, FEATURES, "-o", self.out, "-j0"),
+                     ("compile", SPEC, FEATURES, "-o", self.out, "-jx"),
+                     ("header", SPEC), ("inspect",), ("verify", "-o", "x", "y")):
+            out, err = ck.ttswc(*args, code=2)
+            self.assertEqual(out, "", args)
+            self.assertIn("usage" if not args else "ttswc", err, args)
+        self.assertEqual(self.files(), [])
+
+    def test_help(self):
+        for args in (("help",), ("--help",), ("compile", "--help"),
+                     ("help", "compile"), ("--version",)):
+            out, err = ck.ttswc(*args)
+            self.assertIn("ttswc", out)
+            self.assertEqual(err, "")
+
+    def test_system_errors(self):
+        gone = self.dir / "gone"
+        for args in (("compile", gone, FEATURES, "-o", self.out),
+                     ("compile", SPEC, gone, "-o", self.out),
+                     ("compile", SPEC, self.dir, "-o", self.out),
+                     ("compile", SPEC, FEATURES, "-o", gone / "x"),
+                     ("compile", SPEC, FEATURES, "-o", self.dir),
+                     ("inspect", gone), ("verify", gone),
+                     ("header", SPEC, "-o", gone / "x")):
+            out, err = ck.ttswc(*args, code=3)
+            self.assertIn("error[E070", err, args)
+            self.assertEqual(out, "")
+        self.assertEqual(self.files(), [])
+
+    def test_full_standard_output(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([ck.TTSWC, "inspect", FEATURES], stdout=full,
+                                  stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 3, done.stderr)
+
+    def test_old_file_survives_a_failure(self):
+        self.out.write_text("old")
+        given = ck.read(FEATURES)
+        given["odd name/1"] = ("F32", [2], b"\0\0\x80\x7f" * 2)
+        bad = self.dir / "bad.safetensors"
+        ck.write(bad, given)
+        _, err = ck.ttswc("compile", SPEC, bad, "-o", self.out, code=1)
+        self.assertIn("E0603", err)
+        self.assertEqual(self.out.read_text(), "old")
+        self.assertEqual(self.files(), ["bad.safetensors", "out.ttsb"])
+
+    def test_no_room(self):
+        def small_files():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+        spec, ckpt = self.big(1)
+        self.out.write_text("old")
+        _, err = ck.ttswc("compile", spec, ckpt, "-o", self.out, code=3,
+                          preexec_fn=small_files)
+        self.assertIn("E0704", err)
+        self.assertEqual(self.out.read_text(), "old")
+        self.assertEqual(len(self.files()), 3)
+
+    def test_killed(self):
+        """After kill -9 at any moment the target is old or new, and what is
+        left of a temporary is removed by the next run."""
+        spec, ckpt = self.big(8)
+        ck.ttswc("compile", "-q", spec, ckpt, "-o", self.out)
+        whole = self.out.read_bytes()
+        for i in range(12):
+            self.out.write_text("old")
+            run = subprocess.Popen([ck.TTSWC, "compile", "-q", spec, ckpt,
+                                    "-o", self.out])
+            time.sleep(0.004 * (i + 1))
+            run.kill()
+            run.wait()
+            self.assertIn(self.out.read_bytes(), (b"old", whole))
+            self.assertLessEqual(set(self.files()), {
+                "big.safetensors", "big.yaml", "out.ttsb", ".out.ttsb.ttswc-tmp"})
+        (self.dir / ".out.ttsb.ttswc-tmp").write_text("left by a killed run")
+        ck.ttswc("compile", "-q", spec, ckpt, "-o", self.out)
+        self.assertEqual(self.out.read_bytes(), whole)
+        self.assertEqual(self.files(), ["big.safetensors", "big.yaml", "out.ttsb"])
+
+    def test_mode(self):
+        ck.ttswc("compile", "-q", SPEC, FEATURES, "-o", self.out)
+        mask = os.umask(0)
+        os.umask(mask)
+        self.assertEqual(self.out.stat().st_mode & 0o777, 0o666 & ~mask)
+
+    def test_inspect_safetensors(self):
+        out, _ = ck.ttswc("inspect", "--json", FEATURES)
+        info = json.loads(out)
+        self.assertEqual(info["format"], "safetensors")
+        self.assertEqual({t["name"]: t["shape"] for t in info["tensors"]},
+                         {n: s for n, (_, s, _) in ck.read(FEATURES).items()})
+        out, _ = ck.ttswc("inspect", FEATURES)
+        self.assertIn("20 tensors", out)
+
+    def test_verify_names_the_damaged(self):
+        ck.ttswc("compile", "-q", SPEC, FEATURES, "-o", self.out)
+        info = ck.blob(self.out)
+        raw = bytearray(self.out.read_bytes())
+        for t in info["tensors"]:
+            if t["name"] in ("gate.weight", "tok.weight"):
+                raw[t["offset"] + 1] ^= 4
+        self.out.write_bytes(raw)
+        out, err = ck.ttswc("verify", self.out, code=1)
+        self.assertIn("gate.weight", err)
+        self.assertIn("tok.weight", err)
+        self.assertEqual(out, "")
+
+    def test_every_flipped_bit_is_noticed(self):
+        """Each bit of the index part and the tensors, a sample of the zeros
+        between; in process by test_runtime_open, here through the program."""
+        ck.ttswc("compile", "-q", SPEC, FEATURES, "-o", self.out)
+        good = self.out.read_bytes()
+        for at in range(0, len(good), 997):
+            raw = bytearray(good)
+            raw[at] ^= 1 << at % 8
+            self.out.write_bytes(raw)
+            ck.ttswc("verify", "-q", self.out, code=1)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""The generated header with real compilers: clean in C11 and C++17, binds,
+refuses; a weight that does not exist does not compile; another layout is
+another contract.
+
+Arguments: a C compiler, libttsb.a."""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import checkpoints as ck
+
+CC = sys.argv[1] if len(sys.argv) > 2 else "cc"
+LIBTTSB = sys.argv[2] if len(sys.argv) > 2 else str(ck.ROOT / "build/libttsb.a")
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
+SPEC = ck.SPECS / "examples" / "features.yaml"
+FEATURES = ck.FIXTURES / "features" / "features.safetensors"
+SANITIZE = ["-fsanitize=address,undefined"] if b"__asan_" in \
+    pathlib.Path(LIBTTSB).read_bytes() else []
+
+ENGINE = r"""
+#include "engine_weights.h"
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+    struct ttsb_error error;
+    struct ttsb_blob *blob;
+    struct features_weights w;
+    const void *bases[FEATURES_GROUP_COUNT];
+    int32_t status;
+    const char *const languages[] = FEATURES_LANGUAGES;
+    error.struct_size = (uint32_t)sizeof error;
+    if (argc < 2)
+        return 2;
+    status = ttsb_open(argv[1], NULL, &blob, &error);
+    if (status != TTSB_OK) {
+        printf("open %s: %s\n", ttsb_status_name(status), error.text);
+        return 1;
+    }
+    ttsb_host_bases(blob, bases, FEATURES_GROUP_COUNT);
+    status = features_bind(blob, bases, &w);
+    if (status != TTSB_OK) {
+        features_require(blob, &error);
+        printf("bind %s: %s\n", ttsb_status_name(status), error.text);
+        return 1;
+    }
+    printf("%g %g %d %d %d %s %s\n", (double)w.blk[1].ln_2.weight[3],
+           (double)w.WEIGHT[0], (int)w.mask[1], (int)w.steps[1],
+           (int)(FEATURES_HEADS), languages[1],
+           w.style.weight == NULL && w.out.weight == w.tok.weight ? "ok" : "bad");
+    ttsb_close(blob);
+    return 0;
+}
+"""
+
+
+class Header(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.dir = pathlib.Path(holder.name)
+        ck.ttswc("header", SPEC, "-o", self.dir / "engine_weights.h")
+        ck.ttswc("compile", "-q", SPEC, FEATURES, "-o", self.dir / "good.ttsb")
+
+    def build(self, compiler, text, *flags, link=True):
+        suffix = ".cc" if "++" in compiler else ".c"
+        source = self.dir / f"engine{suffix}"
+        source.write_text(text)
+        command = [compiler, *flags, *WARNINGS, f"-I{ck.ROOT / 'runtime'}",
+                   f"-I{self.dir}", source]
+        command += ["-o", self.dir / "engine", LIBTTSB, "-lpthread", *SANITIZE] \
+            if link else ["-c", "-o", self.dir / "engine.o"]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    def run_engine(self, name):
+        return subprocess.run([self.dir / "engine", self.dir / name],
+                              capture_output=True, text=True)
+
+    def test_binds(self):
+        done = self.build(CC, ENGINE.replace("WEIGHT[0]", "scalar[0]"), "-std=c11")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        run = self.run_engine("good.ttsb")
+        given = ck.read(FEATURES)
+        ln = ck.floats("F32", given["h.1.ln_2.weight"][2])[3]
+        scalar = ck.floats("F32", given["temperature"][2])[0]
+        self.assertEqual(run.stdout, f"{ln:g} {scalar:g} 0 -20 2 zh ok\n")
+        self.assertEqual(run.returncode, 0)
+
+    def test_clean_in_every_language(self):
+        for compiler, standard in (("gcc", "c11"), ("clang", "c11"),
+                                   ("g++", "c++17"), ("clang++", "c++17")):
+            if shutil.which(compiler) is None:
+                print(f"skipped: no {compiler}", file=sys.stderr)
+                continue
+            text = '#include "engine_weights.h"\nint main(void) { return 0; }\n'
+            done = self.build(compiler, text, f"-std={standard}", link=False)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), compiler)
+
+    def test_a_misspelt_weight_does_not_compile(self):
+        done = self.build(CC, ENGINE.replace("WEIGHT", "blk[1].ln_3.weight"),
+                          "-std=c11")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("ln_3", done.stderr)
+
+    def stale(self, before, after):
+        """A blob of a changed spec, under the old header's engine."""
+        text = SPEC.read_text()
+        self.assertIn(before, text)
+        spec = self.dir / "changed.yaml"
+        spec.write_text(text.replace(before, after))
+        ck.ttswc("compile", "-q", spec, FEATURES, "-o", self.dir / "stale.ttsb")
+        done = self.build(CC, ENGINE.replace("WEIGHT", "scalar"), "-std=c11")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        run = self.run_engine("stale.ttsb")
+        self.assertEqual(run.returncode, 1)
+        return run.stdout
+
+    def test_another_layout_is_refused(self):
+        """The transpose of the square matrix left out on purpose."""
+        said = self.stale("transpose(attn.c_proj.weight [in=W, out=W]) "
+                          "[out=W, in=W]", "attn.c_proj.weight [out=W, in=W]")
+        self.assertIn("bind TTSB_WRONG_CONTRACT", said)
+        self.assertIn("ttswc compile", said)
+
+    def test_another_model_or_revision_is_refused(self):
+        self.assertIn("TTSB_WRONG_MODEL", self.stale("model: features",
+                                                     "model: other"))
+        self.assertIn("TTSB_WRONG_REVISION", self.stale("revision: 3",
+                                                        "revision: 4"))
+
+    def test_a_partial_blob_is_refused(self):
+        given = ck.read(FEATURES)
+        del given["temperature"]
+        ck.write(self.dir / "short.safetensors", given)
+        ck.ttswc("compile", "-q", "--allow-partial-weights", SPEC,
+                 self.dir / "short.safetensors", "-o", self.dir / "p.ttsb")
+        done = self.build(CC, ENGINE.replace("WEIGHT", "scalar"), "-std=c11")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        run = self.run_engine("p.ttsb")
+        self.assertIn("open TTSB_IS_PARTIAL", run.stdout)
+
+    def test_forgetting_the_transpose_fails_check(self):
+        text = SPEC.read_text().replace(
+            "transpose(attn.c_proj.weight [in=W, out=W]) [out=W, in=W]",
+            "attn.c_proj.weight [in=W, out=W]")
+        spec = self.dir / "changed.yaml"
+        spec.write_text(text)
+        _, err = ck.ttswc("check", spec, FEATURES, code=1)
+        self.assertIn("error[E0404]", err)
+
+    def test_same_spec_same_header(self):
+        ck.ttswc("header", SPEC, "-o", self.dir / "again.h")
+        self.assertEqual((self.dir / "again.h").read_bytes(),
+                         (self.dir / "engine_weights.h").read_bytes())
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("LC_ALL", "C")
+    unittest.main(argv=sys.argv[:1])

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Memory of compile: at -j2 at most 16 MiB + 512 bytes for each source or
+output tensor + 4 times the bytes of headers, specs and META, whatever the
+payload. Held by RLIMIT_DATA, which counts private writable memory."""
+import pathlib
+import resource
+import struct
+import tempfile
+import unittest
+
+import checkpoints as ck
+
+HEAD = """\
+ttsw: 1
+model: memory
+revision: 1
+source_dtype: f32
+store: {matrix: f16, vector: f32}
+layout: [out, in]
+weight_norm: legacy
+map:
+"""
+BIG = """\
+  - tensors:
+      w.weight: transpose(w.weight [in=8192, out=4096]) [out=4096, in=8192]
+      e.weight: exp(e.weight [out=4096, in=4096]) [out=4096, in=4096]
+      n.weight: weight_norm(n.weight, keep=in) [out=64, in=4096]
+"""
+MANY = """\
+  - for: {i: 0..20000}
+    tensors:
+      "t.{i}.bias": "layers.{i}.bias [out=8]"
+"""
+
+
+def meta_bytes(path):
+    raw = pathlib.Path(path).read_bytes()
+    return struct.unpack_from("<Q", raw, 256 + 6 * 40 + 16)[0]
+
+
+class Memory(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.dir = pathlib.Path(holder.name)
+        self.ckpt = self.dir / "x.safetensors"
+        self.out = self.dir / "x.ttsb"
+        self.spec = self.dir / "x.yaml"
+
+    def held(self, outputs, sources):
+        """Compiles once to learn META's size, then under the limit."""
+        args = ("compile", "-q", "-j2", self.spec, self.ckpt, "-o", self.out)
+        ck.ttswc(*args)
+        with open(self.ckpt, "rb") as file:
+            header = struct.unpack("<Q", file.read(8))[0]
+        texts = header + self.spec.stat().st_size + meta_bytes(self.out)
+        limit = (16 << 20) + 512 * (outputs + sources) + 4 * texts
+        self.out.unlink()
+        ck.ttswc(*args, preexec_fn=lambda: resource.setrlimit(
+            resource.RLIMIT_DATA, (limit, limit)))
+
+    def test_large_tensors(self):
+        self.spec.write_text(HEAD + BIG)
+        ck.write_sparse(self.ckpt, {
+            "w.weight": ("F32", [8192, 4096]), "e.weight": ("F32", [4096, 4096]),
+            "n.weight_g": ("F32", [1, 4096]), "n.weight_v": ("F32", [64, 4096])})
+        with open(self.ckpt, "r+b") as file:  # a norm must not be zero
+            file.seek(-64 * 4096 * 4, 2)
+            file.write(struct.pack("<f", 0.5) * 64 * 4096)
+        self.held(3, 4)
+
+    def test_many_tensors(self):
+        self.spec.write_text(HEAD + MANY)
+        ck.write_sparse(self.ckpt, {
+            f"layers.{i}.bias": ("F32", [8]) for i in range(20000)})
+        self.held(20000, 20000)
+
+
+if __name__ == "__main__":
+    unittest.main()
