@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_gather.c - any range of a permuted tensor, element by element.
+ *
+ * In: checkpoints of one tensor whose elements are their own numbers. Out:
+ * gather_range gives what the definition of a permutation says, for random
+ * shapes, orders and ranges, and an error when the file became shorter.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "gather.h"
+
+struct bench {
+    struct arena a;
+    struct checkpoint c;
+    struct st_tensor tensor;
+    struct leaf leaf;
+    struct gather g;
+    char path[64];
+};
+
+static uint64_t random_state = 88172645463325252u;
+
+static uint64_t roll(uint64_t n)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state % n;
+}
+
+/* A file of n elements of 4 bytes: 0, 1, 2, ... */
+static void open_numbers(struct bench *b, uint64_t n)
+{
+    uint32_t *p = calloc((size_t)n, sizeof *p);
+    memset(b, 0, sizeof *b);
+    strcpy(b->path, "gather-XXXXXX");
+    b->c.fd = mkstemp(b->path);
+    assert_true(b->c.fd >= 0);
+    for (uint64_t i = 0; i < n; i++)
+        p[i] = (uint32_t)i;
+    assert_int_equal(write(b->c.fd, p, (size_t)n * 4), (ssize_t)n * 4);
+    free(p);
+    b->tensor.end = n * 4;
+    b->c.header.tensors = &b->tensor;
+    b->c.header.count = 1;
+    b->leaf.dtype = TTSB_F32;
+    b->g.c = &b->c;
+    b->g.staging = malloc((size_t)n * 4);
+    b->g.window = malloc(GATHER_WINDOW);
+}
+
+static void close_numbers(struct bench *b)
+{
+    close(b->c.fd);
+    unlink(b->path);
+    free(b->g.staging);
+    free(b->g.window);
+    arena_release(&b->a);
+}
+
+/* An output that permutes a source of `rank` sizes by `order`. */
+static struct output make_output(struct bench *b, uint32_t rank,
+                                 const uint64_t *sizes, const uint8_t *order)
+{
+    struct axis *axes = arena_new(&b->a, struct axis, rank + 1);
+    struct axis *moved = arena_new(&b->a, struct axis, rank + 1);
+    struct step *leaf = arena_new(&b->a, struct step, 1);
+    struct step *permute = arena_new(&b->a, struct step, 1);
+    for (uint32_t i = 0; i < rank; i++)
+        axes[i].size = sizes[i];
+    for (uint32_t i = 0; i < rank; i++)
+        moved[i] = axes[order[i]];
+    b->leaf.type = (struct type){rank, axes};
+    *leaf = (struct step){.op = OP_LEAF,
+                          .type = b->leaf.type,
+                          .dtype = TTSB_F32,
+                          .leaf = &b->leaf};
+    *permute = (struct step){.op = OP_PERMUTE,
+                             .type = {rank, moved},
+                             .dtype = TTSB_F32,
+                             .arg = leaf};
+    memcpy(permute->order, order, rank);
+    return (struct output){
+        .step = permute, .type = permute->type, .dtype = TTSB_F32};
+}
+
+/* The source element of output element e, by definition. */
+static uint64_t source_of(uint32_t rank, const uint64_t *sizes,
+                          const uint8_t *order, uint64_t e)
+{
+    uint64_t at[TTSB_MAX_RANK] = {0}, index = 0;
+    for (uint32_t i = rank; i-- > 0;) {
+        at[order[i]] = e % sizes[order[i]];
+        e /= sizes[order[i]];
+    }
+    for (uint32_t i = 0; i < rank; i++)
+        index = index * sizes[i] + at[i];
+    return index;
+}
+
+static void check_range(struct bench *b, uint32_t rank, const uint64_t *sizes,
+                        const uint8_t *order, uint64_t n)
+{
+    struct output o = make_output(b, rank, sizes, order);
+    struct plan p = plan_output(&o);
+    uint64_t first = roll(n), count = 1 + roll(n - first);
+    uint32_t *got = calloc((size_t)count, sizeof *got);
+    assert_int_equal(p.elements, n);
+    assert_int_equal(gather_range(&b->g, &p, first, count, (uint8_t *)got), 0);
+    for (uint64_t i = 0; i < count; i++)
+        assert_int_equal(got[i], source_of(rank, sizes, order, first + i));
+    free(got);
+}
+
+static void shuffle(uint8_t *order, uint32_t rank)
+{
+    for (uint32_t i = 0; i < rank; i++)
+        order[i] = (uint8_t)i;
+    for (uint32_t i = rank; i > 1; i--) {
+        uint64_t k = roll(i);
+        uint8_t swap = order[i - 1];
+        order[i - 1] = order[k];
+        order[k] = swap;
+    }
+}
+
+static void test_random_shapes(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 400; round++) {
+        uint32_t rank = (uint32_t)roll(TTSB_MAX_RANK + 1);
+        uint64_t sizes[TTSB_MAX_RANK], n = 1;
+        uint8_t order[TTSB_MAX_RANK];
+        struct bench b;
+        for (uint32_t i = 0; i < rank; i++) {
+            sizes[i] = 1 + roll(rank > 3 ? 5 : 40);
+            n *= sizes[i];
+        }
+        open_numbers(&b, n);
+        for (int i = 0; i < 4; i++) {
+            shuffle(order, rank);
+            check_range(&b, rank, sizes, order, n);
+        }
+        close_numbers(&b);
+    }
+}
+
+/* Runs long and short, inside and beyond one window. */
+static void test_large_matrices(void **state)
+{
+    static const uint64_t shapes[][3] = {
+        {600, 700, 1}, {3, 100000, 2}, {100000, 3, 2}, {7, 300, 200}};
+    static const uint8_t orders[][3] = {
+        {1, 0, 2}, {2, 1, 0}, {1, 2, 0}, {0, 2, 1}, {2, 0, 1}};
+    (void)state;
+    for (size_t s = 0; s < 4; s++) {
+        struct bench b;
+        uint64_t n = shapes[s][0] * shapes[s][1] * shapes[s][2];
+        open_numbers(&b, n);
+        for (size_t k = 0; k < 5; k++)
+            check_range(&b, 3, shapes[s], orders[k], n);
+        close_numbers(&b);
+    }
+}
+
+static void test_shorter_file(void **state)
+{
+    static const uint64_t sizes[] = {60, 50};
+    static const uint8_t order[] = {1, 0};
+    struct bench b;
+    struct output o;
+    struct plan p;
+    uint32_t got[3000];
+    (void)state;
+    open_numbers(&b, 3000);
+    o = make_output(&b, 2, sizes, order);
+    p = plan_output(&o);
+    assert_int_equal(ftruncate(b.c.fd, 9000), 0);
+    assert_int_equal(gather_range(&b.g, &p, 0, 3000, (uint8_t *)got), ENODATA);
+    close_numbers(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_shapes),
+        cmocka_unit_test(test_large_matrices),
+        cmocka_unit_test(test_shorter_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

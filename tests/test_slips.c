@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_slips.c - one slip in a checkpoint, for every tensor of BigVGAN.
+ *
+ * In: the manifest of the released model (783 tensors) and its spec. Out: each
+ * tensor dropped, renamed, reshaped and retyped, one at a time, is an error
+ * that names it. In process, on headers: 3,132 comparisons.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "compile.h"
+#include "json.h"
+#include "resolve.h"
+#include "safetensors.h"
+
+struct slips {
+    struct run run;
+    struct checkpoint given; /* as in the manifest */
+};
+
+static struct str load(struct arena *a, const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    char *p = arena_take(a, 1, (size_t)1 << 20);
+    size_t n;
+    assert_non_null(f);
+    n = fread(p, 1, (size_t)1 << 20, f);
+    assert_true(n > 0 && n < (size_t)1 << 20);
+    fclose(f);
+    return (struct str){p, n};
+}
+
+static struct json_token want(struct json *j)
+{
+    struct json_token t;
+    assert_true(json_next(j, &t));
+    return t;
+}
+
+static void read_tensor(struct arena *a, struct json *j, struct st_tensor *t)
+{
+    uint64_t *dims = arena_new(a, uint64_t, 8);
+    struct json_token key, value;
+    while ((key = want(j)).kind == JSON_KEY) {
+        value = want(j);
+        if (str_is(key.text, "name"))
+            t->name = value.text;
+        else if (str_is(key.text, "dtype"))
+            assert_true(safetensors_dtype_find(value.text, &t->dtype));
+        else if (str_is(key.text, "shape"))
+            while ((value = want(j)).kind == JSON_NUMBER)
+                assert_true(json_u64(&value, &dims[t->rank++]));
+        else
+            assert_true(json_skip(j, &value));
+    }
+    t->dims = dims;
+}
+
+static void read_manifest(struct arena *a, const char *path,
+                          struct checkpoint *c)
+{
+    struct json *j = arena_new(a, struct json, 1);
+    struct json_token t;
+    json_start(j, a, load(a, path), 0);
+    c->header.tensors = arena_new(a, struct st_tensor, 1000);
+    while ((t = want(j)).kind != JSON_END) {
+        if (t.kind != JSON_KEY || !str_is(t.text, "tensors"))
+            continue;
+        assert_int_equal(want(j).kind, JSON_ARRAY);
+        while (want(j).kind == JSON_OBJECT)
+            read_tensor(a, j, &c->header.tensors[c->header.count++]);
+    }
+    c->path = str_c("released.safetensors");
+}
+
+static int set_up(void **state)
+{
+    static struct slips s;
+    run_begin(&s.run);
+    assert_true(run_model(&s.run, SPECS_DIR "/indextts2/bigvgan.yaml"));
+    read_manifest(&s.run.arena, FIXTURES_DIR "/manifests/bigvgan.json",
+                  &s.given);
+    *state = &s;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    arena_release(&((struct slips *)*state)->run.arena);
+    return 0;
+}
+
+/* Resolves against a checkpoint; all findings as text. */
+static char *findings(struct slips *s, struct checkpoint *c,
+                      struct coverage *cover, bool *ok)
+{
+    struct arena a = {0};
+    struct diag d = {.arena = &a};
+    char *text = NULL;
+    size_t n = 0;
+    FILE *out = open_memstream(&text, &n);
+    memset(&c->names, 0, sizeof c->names);
+    for (uint32_t i = 0; i < c->header.count; i++) {
+        uint32_t at = i;
+        nametab_add(&a, &c->names, c->header.tensors[i].name, &at);
+    }
+    *ok = resolve_model(&a, &d, &s->run.model, c, false, cover);
+    diag_print(&d, out);
+    fclose(out);
+    arena_release(&a);
+    return text;
+}
+
+static void test_exact_cover(void **state)
+{
+    struct slips *s = *state;
+    struct coverage cover;
+    bool ok;
+    char *text = findings(s, &s->given, &cover, &ok);
+    assert_string_equal(text, "");
+    assert_true(ok);
+    assert_int_equal(cover.wanted, 783);
+    assert_int_equal(cover.used, 565);
+    assert_int_equal(cover.dropped, 218);
+    free(text);
+}
+
+enum slip { DROPPED, RENAMED, RESHAPED, RETYPED };
+
+static void make_slip(struct arena *a, struct checkpoint *c, size_t i,
+                      enum slip slip)
+{
+    struct st_tensor *t = &c->header.tensors[i];
+    uint64_t *dims = arena_new(a, uint64_t, 8);
+    memcpy(dims, t->dims, t->rank * sizeof *dims);
+    switch (slip) {
+    case DROPPED:
+        *t = c->header.tensors[--c->header.count];
+        break;
+    case RENAMED:
+        t->name = arena_format(a, "%.*sx", STR_ARG(t->name));
+        break;
+    case RESHAPED:
+        dims[t->rank - 1]++;
+        t->dims = dims;
+        break;
+    case RETYPED:
+        t->dtype = TTSB_F16;
+        break;
+    }
+}
+
+static void check_slip(struct slips *s, size_t i, enum slip slip,
+                       const char *const *ids)
+{
+    struct arena a = {0};
+    struct checkpoint c = s->given;
+    struct str name = s->given.header.tensors[i].name;
+    struct coverage cover;
+    char *text, quoted[300];
+    bool ok, named = false;
+    c.header.tensors = arena_new(&a, struct st_tensor, c.header.count);
+    memcpy(c.header.tensors, s->given.header.tensors,
+           c.header.count * sizeof *c.header.tensors);
+    make_slip(&a, &c, i, slip);
+    text = findings(s, &c, &cover, &ok);
+    snprintf(quoted, sizeof quoted, "`%.*s`", STR_ARG(name));
+    for (; *ids != NULL; ids++)
+        named = named || strstr(text, *ids) != NULL;
+    if (ok || !named || strstr(text, quoted) == NULL)
+        fail_msg("slip %d of %s: %s", (int)slip, quoted, text);
+    free(text);
+    arena_release(&a);
+}
+
+static void all_slips(struct slips *s, enum slip slip, const char *const *ids)
+{
+    assert_int_equal(s->given.header.count, 783);
+    for (size_t i = 0; i < s->given.header.count; i++)
+        check_slip(s, i, slip, ids);
+}
+
+static void test_dropped(void **state)
+{
+    static const char *const ids[] = {"E0301", "E0306", "E0311", NULL};
+    all_slips(*state, DROPPED, ids);
+}
+
+static void test_renamed(void **state)
+{
+    static const char *const ids[] = {"E0301", "E0306", "E0311", NULL};
+    all_slips(*state, RENAMED, ids);
+}
+
+static void test_reshaped(void **state)
+{
+    static const char *const ids[] = {"E0401", "E0403", "E0409", NULL};
+    all_slips(*state, RESHAPED, ids);
+}
+
+static void test_retyped(void **state)
+{
+    static const char *const ids[] = {"E0411", NULL};
+    all_slips(*state, RETYPED, ids);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_exact_cover), cmocka_unit_test(test_dropped),
+        cmocka_unit_test(test_renamed),     cmocka_unit_test(test_reshaped),
+        cmocka_unit_test(test_retyped),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
