@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "suggest.h"
+#include "ttsb.h"
 
 static struct diag_where type_where(const struct leaf *leaf)
 {
@@ -20,9 +21,8 @@ static void file_note(struct arena *a, struct diag *d, struct diag_item *item,
                       const struct checkpoint *c, const struct st_tensor *t)
 {
     diag_note(d, item, "%.*s: `%.*s` is %s %.*s (header byte %" PRIu64 ")",
-              STR_ARG(c->path), STR_ARG(t->name),
-              safetensors_dtype_name(t->dtype), STR_ARG(checkpoint_shape(a, t)),
-              t->header_offset);
+              STR_ARG(c->path), STR_ARG(t->name), ttsb_dtype_name(t->dtype),
+              STR_ARG(checkpoint_shape(a, t)), t->header_offset);
 }
 
 static bool check_dtype(struct arena *a, struct diag *d,
@@ -34,8 +34,8 @@ static bool check_dtype(struct arena *a, struct diag *d,
         return true;
     item = diag_add(d, "E0411", leaf->where,
                     "`%.*s` is %s in the checkpoint, %s in the spec",
-                    STR_ARG(leaf->name), safetensors_dtype_name(t->dtype),
-                    safetensors_dtype_name((uint32_t)leaf->dtype));
+                    STR_ARG(leaf->name), ttsb_dtype_name(t->dtype),
+                    ttsb_dtype_name((uint32_t)leaf->dtype));
     file_note(a, d, item, c, t);
     diag_help(d, item,
               "if the checkpoint is right, change `source_dtype:` of the spec "

@@ -12,6 +12,7 @@
 
 #include "indexset.h"
 #include "mismatch.h"
+#include "ttsb.h"
 
 struct resolution {
     struct arena *a;
@@ -305,7 +306,7 @@ static void say_unclaimed(struct resolution *r, const struct name_set *set,
                         set->count, STR_ARG(set->text));
     diag_note(r->d, item, "%.*s: `%.*s` is %s %.*s (header byte %" PRIu64 ")",
               STR_ARG(r->c->path), STR_ARG(example->name),
-              safetensors_dtype_name(example->dtype),
+              ttsb_dtype_name(example->dtype),
               STR_ARG(checkpoint_shape(r->a, example)), example->header_offset);
     diag_help(r->d, item,
               "add it near here; under `tensors:`  NEW.NAME: "

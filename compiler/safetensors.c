@@ -21,38 +21,13 @@
 
 #include "json.h"
 #include "size.h"
+#include "ttsb.h"
 
 #define SHOWN_NAME 60  /* bytes of a name in an error's text */
 #define SHOWN_FIELD 36 /* bytes of a name in an error's field */
 #define SHOWN_MEMBER 18
 #define SHOWN_NUMBER 24
 #define SHOWN_SHAPE 100
-
-static const struct {
-    const char *name;
-    uint32_t bits;
-} dtypes[TTSB_DTYPE_COUNT] = {[TTSB_BOOL] = {"BOOL", 8},
-                              [TTSB_U8] = {"U8", 8},
-                              [TTSB_I8] = {"I8", 8},
-                              [TTSB_U16] = {"U16", 16},
-                              [TTSB_I16] = {"I16", 16},
-                              [TTSB_U32] = {"U32", 32},
-                              [TTSB_I32] = {"I32", 32},
-                              [TTSB_U64] = {"U64", 64},
-                              [TTSB_I64] = {"I64", 64},
-                              [TTSB_F16] = {"F16", 16},
-                              [TTSB_BF16] = {"BF16", 16},
-                              [TTSB_F32] = {"F32", 32},
-                              [TTSB_F64] = {"F64", 64},
-                              [TTSB_C64] = {"C64", 64},
-                              [TTSB_F8_E4M3] = {"F8_E4M3", 8},
-                              [TTSB_F8_E5M2] = {"F8_E5M2", 8},
-                              [TTSB_F8_E8M0] = {"F8_E8M0", 8},
-                              [TTSB_F8_E4M3FNUZ] = {"F8_E4M3FNUZ", 8},
-                              [TTSB_F8_E5M2FNUZ] = {"F8_E5M2FNUZ", 8},
-                              [TTSB_F4] = {"F4", 4},
-                              [TTSB_F6_E2M3] = {"F6_E2M3", 6},
-                              [TTSB_F6_E3M2] = {"F6_E3M2", 6}};
 
 /* A tensor and where its members' values are in the file; 0: not there. */
 struct draft {
@@ -81,24 +56,13 @@ struct parse {
     struct st_error *error;
 };
 
-const char *safetensors_dtype_name(uint32_t dtype)
-{
-    return dtype < TTSB_DTYPE_COUNT ? dtypes[dtype].name : NULL;
-}
-
-uint32_t safetensors_dtype_bits(uint32_t dtype)
-{
-    return dtype < TTSB_DTYPE_COUNT ? dtypes[dtype].bits : 0;
-}
-
 bool safetensors_dtype_find(struct str name, uint32_t *dtype)
 {
-    for (uint32_t i = 0; i < TTSB_DTYPE_COUNT; i++) {
-        if (dtypes[i].name != NULL && str_is(name, dtypes[i].name)) {
+    for (uint32_t i = 1; i < TTSB_DTYPE_COUNT; i++)
+        if (str_is(name, ttsb_dtype_name(i))) {
             *dtype = i;
             return true;
         }
-    }
     return false;
 }
 
@@ -318,7 +282,7 @@ static const char *show_type(const struct st_tensor *t,
                              char out[SHOWN_SHAPE + 1])
 {
     size_t n =
-        (size_t)snprintf(out, SHOWN_SHAPE, "%s [", dtypes[t->dtype].name);
+        (size_t)snprintf(out, SHOWN_SHAPE, "%s [", ttsb_dtype_name(t->dtype));
     for (uint32_t i = 0; i < t->rank; i++) {
         if (n > SHOWN_SHAPE - 32) {
             snprintf(out + n, SHOWN_SHAPE + 1 - n, ", ...]");
@@ -340,7 +304,7 @@ static bool count_bits(const struct st_tensor *t, uint64_t *bits)
         if (!size_mul(n, t->dims[i], &n))
             return false;
     }
-    return size_mul(n, dtypes[t->dtype].bits, bits);
+    return size_mul(n, ttsb_dtype_bits(t->dtype), bits);
 }
 
 /* What can be known of a tensor without the others. */
@@ -571,6 +535,25 @@ bool safetensors_check_length(const uint8_t first8[ST_LENGTH_SIZE],
     return true;
 }
 
+/* The format's own rules for the text around the object: `{` comes first, and
+ * only spaces come behind. */
+static bool check_ends(struct parse *p, const char *header, uint64_t length)
+{
+    uint64_t end = length;
+    p->place.where = IN_HEADER;
+    if (length > 0 && memchr(" \t\r\n", header[0], 4) != NULL)
+        return fail(p, ST_LENGTH_SIZE,
+                    "the header begins with white space, not with `{`");
+    while (end > 0 && header[end - 1] == ' ')
+        end--;
+    if (end > 0 && memchr("\t\r\n", header[end - 1], 3) != NULL)
+        return fail(p, ST_LENGTH_SIZE + end - 1,
+                    "the header is padded with the byte 0x%02x; only spaces "
+                    "may stand behind the object",
+                    (unsigned)(unsigned char)header[end - 1]);
+    return true;
+}
+
 bool safetensors_parse(struct arena *arena, const char *header,
                        uint64_t header_length, uint64_t file_size,
                        struct st_header *out, struct st_error *error)
@@ -583,7 +566,7 @@ bool safetensors_parse(struct arena *arena, const char *header,
     p.data_size = file_size - out->data_start;
     json_start(&p.json, arena, (struct str){header, (size_t)header_length},
                ST_LENGTH_SIZE);
-    if (!read_header(&p))
+    if (!check_ends(&p, header, header_length) || !read_header(&p))
         return false;
     if (p.draft_count > 1)
         qsort(p.drafts, p.draft_count, sizeof *p.drafts, draft_order);

@@ -15,6 +15,8 @@
  * refuses. It accepts a little more:
  *
  *   what                                      0.8.0              here
+ *   white space before the object             skipped            refused
+ *   other padding than spaces behind it       skipped            refused
  *   a tensor's name twice                     the last one wins  refused
  *   a key twice in __metadata__               the last one wins  refused
  *   a key twice inside an unknown field       ignored            refused
@@ -28,7 +30,8 @@
  *   rank above ST_MAX_RANK                    any                refused
  *   a name longer than ST_MAX_NAME bytes      any                refused
  *
- * Alike in both: white space around the object; `"__metadata__": null`;
+ * The first two are rules of the format's own description. Alike in both:
+ * white space inside the object; `"__metadata__": null`;
  * unknown fields in a tensor, of any type, ignored; a field twice in a
  * tensor, refused; the empty name; nesting of at most 127.
  */
@@ -106,12 +109,6 @@ bool safetensors_check_length(const uint8_t first8[ST_LENGTH_SIZE],
 bool safetensors_parse(struct arena *arena, const char *header,
                        uint64_t header_length, uint64_t file_size,
                        struct st_header *out, struct st_error *error);
-
-/* "F32" for TTSB_F32, and so on; NULL for a code that is no dtype. */
-const char *safetensors_dtype_name(uint32_t dtype);
-
-/* Bits of one element; 0 for a code that is no dtype. */
-uint32_t safetensors_dtype_bits(uint32_t dtype);
 
 /* The code of a dtype's name in *dtype, or false. Names are upper case. */
 bool safetensors_dtype_find(struct str name, uint32_t *dtype);

@@ -21,6 +21,7 @@
 
 #include "safetensors.h"
 #include "size.h"
+#include "ttsb.h"
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 #define MAX_CELLS 7
@@ -137,7 +138,7 @@ static void check_tensor(struct arena *a, const struct row *row,
     struct str dims = str_c("");
     assert_int_equal(row->count, 7);
     expect_cell(row->cells[2], percent(a, t->name));
-    expect_cell(row->cells[3], str_c(safetensors_dtype_name(t->dtype)));
+    expect_cell(row->cells[3], str_c(ttsb_dtype_name(t->dtype)));
     for (uint32_t i = 0; i < t->rank; i++)
         dims = arena_format(a, "%.*s%s%ju", STR_ARG(dims), i == 0 ? "" : ",",
                             (uintmax_t)t->dims[i]);
@@ -262,7 +263,7 @@ static void check_header(const struct st_header *h, uint64_t file_size)
         const struct st_tensor *t = &h->tensors[i];
         assert_int_equal(t->begin, cursor);
         assert_true(t->end >= t->begin);
-        assert_true(safetensors_dtype_bits(t->dtype) > 0);
+        assert_true(ttsb_dtype_bits(t->dtype) > 0);
         cursor = t->end;
     }
     assert_int_equal(cursor, file_size - h->data_start);
@@ -496,9 +497,9 @@ static void test_dtypes(void **state)
     uint32_t code, known = 0;
     (void)state;
     for (uint32_t i = 0; i < 300; i++) {
-        const char *name = safetensors_dtype_name(i);
+        const char *name = ttsb_dtype_name(i);
         assert_int_equal(name != NULL, i >= TTSB_BOOL && i < TTSB_DTYPE_COUNT);
-        assert_int_equal(name != NULL, safetensors_dtype_bits(i) != 0);
+        assert_int_equal(name != NULL, ttsb_dtype_bits(i) != 0);
         if (name == NULL)
             continue;
         assert_true(safetensors_dtype_find(str_c(name), &code));
@@ -506,8 +507,8 @@ static void test_dtypes(void **state)
         known++;
     }
     assert_int_equal(known, 22);
-    assert_string_equal(safetensors_dtype_name(TTSB_BF16), "BF16");
-    assert_int_equal(safetensors_dtype_bits(TTSB_F6_E2M3), 6);
+    assert_string_equal(ttsb_dtype_name(TTSB_BF16), "BF16");
+    assert_int_equal(ttsb_dtype_bits(TTSB_F6_E2M3), 6);
     assert_false(safetensors_dtype_find(str_c("f32"), &code));
     assert_false(safetensors_dtype_find(str_c("F3"), &code));
     assert_false(safetensors_dtype_find(str_c(""), &code));
