@@ -354,7 +354,7 @@ static void quoted(struct cursor *c, struct parts *v)
         if (b == '{') {
             braces(c, v);
             from = c->at;
-        } else if (strchr("\"\\{", byte_at(c, c->at + 1)) != NULL) {
+        } else if (memchr("\"\\{", byte_at(c, c->at + 1), 3) != NULL) {
             from = c->at + 1;
             c->at += 2;
         } else {

@@ -302,7 +302,7 @@ static void bind_loop(struct frame *f, const struct loop *l,
 static void expand_loops(struct expansion *x, const struct frame *outer,
                          const struct block *b, size_t depth)
 {
-    const struct loop *l = &b->loops[depth];
+    const struct loop *l;
     struct frame f = *outer;
     uint64_t errors = x->d->errors;
     int64_t lo = 0, hi = 0;
@@ -310,6 +310,7 @@ static void expand_loops(struct expansion *x, const struct frame *outer,
         expand_once(x, &f, b);
         return;
     }
+    l = &b->loops[depth];
     if (!l->is_range)
         hi = (int64_t)l->count;
     else if (!scope_eval(&f.scope, l->range.lo, &lo) ||
