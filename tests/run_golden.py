@@ -2,10 +2,10 @@
 """Compares what ttswc prints with what a person once judged right.
 
 In: the folders of tests/golden/, one a case; its README.md says what one holds.
-Out: a unified diff for each case that came out otherwise, then the line
-`N passed, N failed`; exit 1 if any failed. A case runs in a temporary copy of
-its folder, with relative paths. A run that fails must leave that copy as it was.
---update writes what is printed now into the cases: judge it before you keep it.
+Out: a unified diff for each case that came out otherwise, then `N passed, N failed`;
+exit 1 if any failed. A case runs in a temporary copy of its folder, with relative
+paths; a run that fails must leave the copy as it was. --update writes what is
+printed now into the cases: judge it before you keep it.
 """
 import argparse
 import difflib
@@ -54,17 +54,16 @@ def safetensors(content):
         text, body = content["header"], bytes.fromhex(content["data"])
     else:
         header, body = {}, b""
-        for tensor in content:
-            begin, body = len(body), body + payload(tensor)
-            header[tensor["name"]] = {"dtype": tensor["dtype"], "shape": tensor["shape"],
-                                      "data_offsets": [begin, len(body)]}
+        for t in content:
+            span = [len(body), len(body := body + payload(t))]
+            header[t["name"]] = {"dtype": t["dtype"], "shape": t["shape"], "data_offsets": span}
         text = json.dumps(header, separators=(",", ":"), ensure_ascii=False)
     return struct.pack("<Q", len(text.encode())) + text.encode() + body
 
 
 def files(folder):
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*")
-            if p.is_file()}
+    found = (p for p in folder.rglob("*") if p.is_file())
+    return {str(p.relative_to(folder)): p.read_bytes() for p in found}
 
 
 def fill(case, folder):
@@ -78,7 +77,7 @@ def fill(case, folder):
 
 def run(case, ttswc):
     """What the commands print up to the first that fails, and what they must not do."""
-    got, wrong = {"stderr": b"", "stdout": b""}, []
+    out, err, wrong = b"", b"", []
     with tempfile.TemporaryDirectory() as name:
         fill(case, pathlib.Path(name))
         for line in (case / "command").read_text().splitlines():
@@ -86,14 +85,13 @@ def run(case, ttswc):
             done = subprocess.run([ttswc, *shlex.split(line)], cwd=name, timeout=60,
                                   env={**os.environ, "LC_ALL": "C"}, capture_output=True)
             after, code = files(pathlib.Path(name)), done.returncode
-            got = {"stderr": got["stderr"] + done.stderr,
-                   "stdout": got["stdout"] + done.stdout, "exit": b"%d\n" % code}
+            out, err = out + done.stdout, err + done.stderr
             wrong += [f"`{line}` left {n} behind" for n in after if n.endswith("-tmp")]
-            wrong += [f"signal {-code}"] if code < 0 else []
+            wrong += [f"`{line}`: signal {-code}"] if code < 0 else []
             if code != 0:
                 wrong += [] if before == after else [f"`{line}` failed and changed files"]
                 break
-    return got, wrong
+    return {"stderr": err, "stdout": out, "exit": b"%d\n" % code}, wrong
 
 
 def compare(case, got, update):
@@ -102,11 +100,9 @@ def compare(case, got, update):
     for what, data in got.items():
         path = case / f"expected.{what}"
         want = path.read_bytes() if path.exists() else b""
-        if want == data:
-            continue
         texts = [t.decode(errors="backslashreplace").split("\n") for t in (want, data)]
         diff += difflib.unified_diff(*texts, f"{case.name}/{path.name}", "now", lineterm="")
-        if update:
+        if update and want != data:
             path.write_bytes(data) if data else path.unlink()
     return diff
 
@@ -122,10 +118,10 @@ def main():
     for case in cases:
         got, wrong = run(case, args.ttswc.resolve())
         diff = compare(case, got, args.update and not wrong)
-        bad = wrong or (diff and not args.update)
-        failed += bool(bad)
+        bad = bool(wrong or (diff and not args.update))
+        failed += bad
         if bad or diff:
-            print("\n".join([f"{case.name}: {'FAILED' if bad else 'updated'}", *wrong, *diff]))
+            print(f"{case.name}: {'FAILED' if bad else 'updated'}", *wrong, *diff, sep="\n")
     print(f"{len(cases) - failed} passed, {failed} failed")
     return 1 if failed or not cases else 0
 

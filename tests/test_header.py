@@ -57,6 +57,8 @@ int main(int argc, char **argv)
 }
 """
 
+EMPTY = '#include "engine_weights.h"\nint main(void) { return 0; }\n'
+
 
 class Header(unittest.TestCase):
     def setUp(self):
@@ -93,12 +95,22 @@ class Header(unittest.TestCase):
     def test_clean_in_every_language(self):
         for compiler, standard in (("gcc", "c11"), ("clang", "c11"),
                                    ("g++", "c++17"), ("clang++", "c++17")):
-            if shutil.which(compiler) is None:
-                print(f"skipped: no {compiler}", file=sys.stderr)
-                continue
-            text = '#include "engine_weights.h"\nint main(void) { return 0; }\n'
-            done = self.build(compiler, text, f"-std={standard}", link=False)
-            self.assertEqual((done.returncode, done.stderr), (0, ""), compiler)
+            with self.subTest(compiler):
+                if shutil.which(compiler) is None:
+                    self.skipTest(f"no {compiler} here")
+                done = self.build(compiler, EMPTY, f"-std={standard}", link=False)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_clean_in_cuda(self):
+        if shutil.which("nvcc") is None:
+            self.skipTest("no nvcc here")
+        source = self.dir / "engine.cu"
+        source.write_text(EMPTY)
+        done = subprocess.run(
+            ["nvcc", "-Xcompiler=-Wall,-Wextra,-Wconversion,-Werror",
+             f"-I{ck.ROOT / 'runtime'}", f"-I{self.dir}", "-c", source,
+             "-o", self.dir / "engine.o"], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_a_misspelt_weight_does_not_compile(self):
         done = self.build(CC, ENGINE.replace("WEIGHT", "blk[1].ln_3.weight"),
