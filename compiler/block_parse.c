@@ -7,8 +7,7 @@
 #include "cursor.h"
 #include "term_parse.h"
 
-/* --- what a block may override
- * ------------------------------------------------ */
+/* --- what a block may override --- */
 
 static enum ttsb_dtype float_dtype(struct parser *p, const struct node *n)
 {
@@ -101,8 +100,7 @@ static void read_weight_norm(struct parser *p, const struct node *n, void *into)
     block_read_weight_norm(p, n, &((struct block *)into)->say);
 }
 
-/* --- loops
- * ----------------------------------------------------------------------- */
+/* --- loops --- */
 
 static bool is_word(struct str s)
 {
@@ -202,8 +200,7 @@ static void read_with(struct parser *p, const struct node *n, void *into)
     b->with = field_definitions(p, n, false, &b->with_count);
 }
 
-/* --- entries
- * -------------------------------------------------------------------------- */
+/* --- entries --- */
 
 static void reserve(struct parser *p, struct block *b, size_t more)
 {
@@ -296,8 +293,7 @@ static bool has_key(const struct node *n, const char *key)
     return false;
 }
 
-/* --- whole blocks
- * ---------------------------------------------------------------------- */
+/* --- whole blocks --- */
 
 static bool expr_uses(const struct expr *e, struct str id)
 {

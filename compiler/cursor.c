@@ -303,8 +303,7 @@ struct range cursor_range(struct cursor *c)
     return r;
 }
 
-/* --- names
- * --------------------------------------------------------------------- */
+/* --- names --- */
 
 struct parts {
     struct name_part *p;
@@ -390,8 +389,7 @@ const struct name *cursor_name(struct cursor *c)
     return n;
 }
 
-/* --- types
- * ---------------------------------------------------------------------- */
+/* --- types --- */
 
 /* axis = ( id "=" )? expr */
 static struct axis_expr axis(struct cursor *c)
@@ -445,8 +443,7 @@ struct type_expr cursor_type(struct cursor *c)
     return t;
 }
 
-/* --- whole scalars
- * ---------------------------------------------------------------- */
+/* --- whole scalars --- */
 
 const struct expr *cursor_whole_expr(struct arena *a, struct diag *d,
                                      const struct node *n, bool boolean)

@@ -115,7 +115,7 @@ void diag_help(struct diag *d, struct diag_item *item, const char *format, ...)
     append(&item->notes, t);
 }
 
-/* --- order and folding -------------------------------------------------- */
+/* --- order and folding --- */
 
 static int frame_order(const struct diag_frame *a, const struct diag_frame *b)
 {
@@ -164,7 +164,7 @@ static bool folds(const struct diag_item *a, const struct diag_item *b)
            n == loop_count(b->where.loops);
 }
 
-/* --- printing ------------------------------------------------------------ */
+/* --- printing --- */
 
 struct printer {
     struct arena *a;

@@ -33,8 +33,7 @@ struct emission {
     uint32_t *order; /* outputs, largest first */
 };
 
-/* --- layout
- * ------------------------------------------------------------------------ */
+/* --- layout --- */
 
 static struct text *section(struct emission *e, enum ttsb_section_type type)
 {
@@ -72,8 +71,7 @@ static bool lay_out(struct emission *e)
     return true;
 }
 
-/* --- payload
- * -------------------------------------------------------------------------- */
+/* --- payload --- */
 
 static int by_size(const void *x, const void *y, void *outputs)
 {
@@ -182,9 +180,7 @@ static int make_payload(struct emission *e, unsigned threads)
     return error;
 }
 
-/* --- sections
- * ----------------------------------------------------------------------------
- */
+/* --- sections --- */
 
 static int write_sections(struct emission *e)
 {
@@ -249,9 +245,7 @@ static int write_superblock(struct emission *e, struct emitted *out)
     return outfile_write(&e->file, 0, b, sizeof b);
 }
 
-/* --- all of it
- * ------------------------------------------------------------------------------
- */
+/* --- all of it --- */
 
 static bool say_output(struct emission *e, struct str path, int error)
 {

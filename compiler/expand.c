@@ -34,8 +34,7 @@ struct frame {
     size_t depth;
 };
 
-/* --- definitions
- * -------------------------------------------------------------- */
+/* --- definitions --- */
 
 static void define_one(struct scope *s, const struct definition *def)
 {
@@ -59,8 +58,7 @@ static struct scope file_scope(struct expansion *x, const struct spec_file *f)
     return s;
 }
 
-/* --- overrides
- * ------------------------------------------------------------------- */
+/* --- overrides --- */
 
 static const struct overrides *merge(struct expansion *x,
                                      const struct overrides *outer,
@@ -87,8 +85,7 @@ static const struct overrides *merge(struct expansion *x,
     return o;
 }
 
-/* --- entries
- * ------------------------------------------------------------------------ */
+/* --- entries --- */
 
 /* On the heap while it grows; output_order moves it into the arena. */
 static void grow_outputs(struct model *m)
@@ -161,8 +158,7 @@ static void expand_drop(struct expansion *x, struct frame *f,
     typing_leaf(&t, e->name, &e->type, &leaf);
 }
 
-/* --- blocks
- * ------------------------------------------------------------------------- */
+/* --- blocks --- */
 
 static void expand_block(struct expansion *x, const struct frame *outer,
                          const struct block *b);
@@ -337,8 +333,7 @@ static void expand_block(struct expansion *x, const struct frame *outer,
     expand_loops(x, &f, b, 0);
 }
 
-/* --- the root
- * ------------------------------------------------------------------------- */
+/* --- the root --- */
 
 static void check_assertions(struct expansion *x, struct scope *s)
 {

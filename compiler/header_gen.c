@@ -60,8 +60,7 @@ static const char *pointer_type(enum ttsb_dtype dtype)
     return types[dtype];
 }
 
-/* --- constants
- * ----------------------------------------------------------------- */
+/* --- constants --- */
 
 static void put_literal(struct text *t, struct str s)
 {
@@ -121,8 +120,7 @@ static void put_constant(struct generator *g, struct arena *a,
     text_c(&g->t, "}\n");
 }
 
-/* --- the weights
- * ------------------------------------------------------------------ */
+/* --- the weights --- */
 
 static void put_indent(struct text *t, int depth)
 {
@@ -169,8 +167,7 @@ static void put_members(struct generator *g, struct arena *a,
         put_member(g, a, m, depth);
 }
 
-/* --- bind
- * -------------------------------------------------------------------------- */
+/* --- bind --- */
 
 /* Assignments for all tensors below m; `path` is the lvalue so far. */
 static void put_assignments(struct generator *g, struct arena *a,
@@ -243,8 +240,7 @@ static void put_bind(struct generator *g, struct arena *a,
     text_c(&g->t, "    return TTSB_OK;\n}\n\n");
 }
 
-/* --- all of it
- * ------------------------------------------------------------------------ */
+/* --- all of it --- */
 
 static void put_head(struct generator *g)
 {

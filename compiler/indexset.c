@@ -157,7 +157,7 @@ struct str indexset_text(struct arena *a, const struct str *names,
     return (struct str){t.p, t.n - 1};
 }
 
-/* --- names ------------------------------------------------------------- */
+/* --- names --- */
 
 struct folded {
     struct str pattern; /* numbers as `{` */

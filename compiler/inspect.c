@@ -17,8 +17,7 @@
 #include "meta.h"
 #include "ttsb.h"
 
-/* --- safetensors
- * ------------------------------------------------------------------- */
+/* --- safetensors --- */
 
 static void json_safetensors(struct text *t, const struct checkpoint *c)
 {
@@ -78,9 +77,7 @@ static void inspect_safetensors(struct run *r, const struct args *args,
     checkpoint_close(&c);
 }
 
-/* --- blobs
- * ----------------------------------------------------------------------------
- */
+/* --- blobs --- */
 
 static void put_shape(struct text *t, const struct ttsb_tensor *x)
 {
@@ -299,9 +296,7 @@ static void inspect_blob(struct run *r, const struct args *args, struct text *t)
     ttsb_close(b);
 }
 
-/* --- either
- * -----------------------------------------------------------------------------
- */
+/* --- either --- */
 
 /* A blob's first byte is 0x89; a safetensors header of that length and no more
  * than 2^24 bytes would need 0x54 0x54 behind it, so look at four. */

@@ -169,8 +169,7 @@ bool mismatch_check(struct arena *a, struct diag *d, const struct leaf *leaf,
     return say_size(a, d, leaf, c, t);
 }
 
-/* --- missing
- * ------------------------------------------------------------------ */
+/* --- missing --- */
 
 static size_t parent_length(struct str name)
 {

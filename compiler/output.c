@@ -19,8 +19,7 @@ void output_groups(struct arena *a, struct model *m)
                                       .place = s->groups[i].place};
 }
 
-/* --- layout
- * ---------------------------------------------------------------------- */
+/* --- layout --- */
 
 static int layout_rank(const struct spec *s, struct str axis)
 {
@@ -128,8 +127,7 @@ static void check_layout(struct arena *a, struct diag *d, const struct model *m,
     }
 }
 
-/* --- roles
- * -------------------------------------------------------------------------- */
+/* --- roles --- */
 
 static struct str last_component(struct str name)
 {
@@ -167,8 +165,7 @@ static void check_role(struct diag *d, const struct output *o)
               "shift are summands");
 }
 
-/* --- dtypes and groups
- * ----------------------------------------------------------------- */
+/* --- dtypes and groups --- */
 
 static void choose_dtype(struct diag *d, struct output *o,
                          const struct overrides *say)
@@ -235,8 +232,7 @@ void output_finish(struct arena *a, struct diag *d, struct model *m,
                  "the output's bytes are no whole number below 2^63");
 }
 
-/* --- file order
- * ------------------------------------------------------------------------ */
+/* --- file order --- */
 
 /* From the growing array to one of the right size, in file order. */
 static void sort_by_group(struct arena *a, struct model *m)

@@ -71,8 +71,7 @@ static bool fail(struct making *m, enum finding_kind kind, int error)
     return false;
 }
 
-/* --- writing
- * ---------------------------------------------------------------------- */
+/* --- writing --- */
 
 /* Writes bytes [at, at + size) of the output and hashes its pieces; `at` is a
  * multiple of the piece size. */
@@ -101,9 +100,7 @@ static void fill(struct making *m, int byte)
     }
 }
 
-/* --- the audit
- * ---------------------------------------------------------------------------
- */
+/* --- the audit --- */
 
 static void digest_source(struct making *m, const struct leaf *leaf,
                           const uint64_t *pieces, uint64_t count)
@@ -198,9 +195,7 @@ static bool audit(struct making *m, const struct leaf *leaf,
                       : fail(m, FINDING_READ, error);
 }
 
-/* --- weight norm
- * -----------------------------------------------------------------------------
- */
+/* --- weight norm --- */
 
 /* g as binary64, keep_size of them. */
 static bool load_magnitudes(struct making *m)
@@ -260,9 +255,7 @@ static void apply_scale(const struct making *m, double *x, uint64_t first,
     }
 }
 
-/* --- slabs
- * ------------------------------------------------------------------------------------
- */
+/* --- slabs --- */
 
 static bool range_finding(struct making *m, uint64_t count, uint64_t first,
                           double value)

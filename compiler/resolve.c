@@ -24,8 +24,7 @@ struct resolution {
     bool *claimed; /* tensors of the checkpoint */
 };
 
-/* --- other spelling of weight norm
- * ------------------------------------------------ */
+/* --- other spelling of weight norm --- */
 
 static struct str other_spelling(struct resolution *r, const struct leaf *leaf)
 {
@@ -81,8 +80,7 @@ static bool check_spelling(struct resolution *r)
     return found;
 }
 
-/* --- binding
- * ------------------------------------------------------------------------- */
+/* --- binding --- */
 
 static void bind_all(struct resolution *r)
 {
@@ -189,8 +187,7 @@ static void say_missing(struct resolution *r, const struct leaf *leaf)
     mismatch_hint_missing(r->a, r->d, item, leaf, r->c, r->claimed);
 }
 
-/* --- common prefix
- * ---------------------------------------------------------------------- */
+/* --- common prefix --- */
 
 static size_t count_with_prefix(struct resolution *r, struct str prefix)
 {
@@ -252,9 +249,7 @@ static bool check_prefix(struct resolution *r)
     return false;
 }
 
-/* --- leftovers
- * ----------------------------------------------------------------------------
- */
+/* --- leftovers --- */
 
 static size_t common_prefix(struct str a, struct str b)
 {
@@ -332,9 +327,7 @@ static void check_leftovers(struct resolution *r)
     }
 }
 
-/* --- all of it
- * ------------------------------------------------------------------------------
- */
+/* --- all of it --- */
 
 static void judge(struct resolution *r, struct leaf *leaf)
 {

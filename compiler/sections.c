@@ -147,8 +147,7 @@ void sections_groups(struct text *t, const struct model *m,
     }
 }
 
-/* --- CONST
- * ----------------------------------------------------------------------- */
+/* --- CONST --- */
 
 static void put_item(struct text *t, const struct constant_value *v, size_t i)
 {

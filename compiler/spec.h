@@ -14,7 +14,7 @@
 #include "ops.h"
 #include "ttsb_format.h"
 
-/* --- integer expressions ------------------------------------------------ */
+/* --- integer expressions --- */
 
 enum expr_kind {
     EXPR_NUMBER,
@@ -50,7 +50,7 @@ struct range {
     const struct expr *lo, *hi;
 };
 
-/* --- names, types, terms -------------------------------------------------- */
+/* --- names, types, terms --- */
 
 /* Literal bytes, or an expression in braces (which may be one word). */
 struct name_part {
@@ -176,8 +176,7 @@ struct block {
     size_t entry_count;
 };
 
-/* --- the whole
- * ----------------------------------------------------------------- */
+/* --- the whole --- */
 
 struct spec_file;
 

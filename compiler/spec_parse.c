@@ -177,8 +177,7 @@ static void read_asserts(struct parser *p, const struct node *n, void *into)
                     &s->assertions[s->assertion_count++]);
 }
 
-/* --- templates
- * ------------------------------------------------------------------ */
+/* --- templates --- */
 
 static void template_params(struct parser *p, const struct node *n, void *into)
 {
@@ -245,8 +244,7 @@ static void read_map(struct parser *p, const struct node *n, void *into)
     p->spec->map = block_parse_list(p, n, &p->spec->map_count);
 }
 
-/* --- files
- * ------------------------------------------------------------------------ */
+/* --- files --- */
 
 /* Whether an include's path stays inside its folder: relative, no `..`. */
 static bool stays_inside(struct str path)

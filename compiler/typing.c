@@ -91,8 +91,7 @@ static bool check_written(struct typing *t, const struct term *term,
     return false;
 }
 
-/* --- leaves
- * ------------------------------------------------------------------- */
+/* --- leaves --- */
 
 static void claim(struct typing *t, struct leaf *leaf)
 {
@@ -145,8 +144,7 @@ static bool leaf_step(struct typing *t, const struct term *term, struct step *s)
     return true;
 }
 
-/* --- weight norm
- * ------------------------------------------------------------------ */
+/* --- weight norm --- */
 
 static const struct arg *arg_named(const struct term *term, const char *key)
 {
@@ -263,8 +261,7 @@ static bool weight_norm_step(struct typing *t, const struct term *term,
     return true;
 }
 
-/* --- moving axes
- * ---------------------------------------------------------------------- */
+/* --- moving axes --- */
 
 /* Sub-byte and float8 tensors can only be copied whole. */
 static bool may_compute(struct typing *t, const struct term *term,
