@@ -54,6 +54,7 @@ void block_read_source_dtype(struct parser *p, const struct node *n, void *into)
     if (!field_is_text(p, n))
         return;
     o->source_dtype = spec_dtype(n->text);
+    o->source_dtype_at = n->raw;
     if (o->source_dtype == 0)
         diag_add(p->d, "E0111", diag_at(n->at), "`%.*s` is no dtype",
                  STR_ARG(n->text));
@@ -234,7 +235,9 @@ static void check_reason(struct parser *p, const struct node *key,
     struct diag_item *item;
     if (!field_is_text(p, reason))
         return;
-    if (reason->text.n == 0) {
+    for (from = 0; from < reason->text.n && reason->text.p[from] == ' ';)
+        from++;
+    if (from == reason->text.n) {
         diag_add(p->d, "E0108", diag_at(key->at),
                  "a drop needs a reason behind its colon");
         return;
@@ -304,10 +307,16 @@ static bool expr_uses(const struct expr *e, struct str id)
            expr_uses(e->a, id) || expr_uses(e->b, id);
 }
 
-static bool name_uses(const struct name *n, struct str id)
+/* Whether a name depends on a variable, by itself or through `let:`. */
+static bool name_uses(const struct block *b, const struct name *n,
+                      struct str id)
 {
     for (size_t i = 0; n != NULL && i < n->count; i++)
         if (expr_uses(n->parts[i].expr, id))
+            return true;
+    for (size_t i = 0; n != NULL && i < b->let_count; i++)
+        if (expr_uses(b->lets[i].exprs[0], id) && !str_eq(b->lets[i].id, id) &&
+            name_uses(b, n, b->lets[i].id))
             return true;
     return false;
 }
@@ -317,20 +326,21 @@ static void check_loops(struct parser *p, const struct block *b)
 {
     for (size_t i = 0; i < b->loop_count; i++) {
         struct str id = b->loops[i].id;
-        bool outputs = b->use.n > 0, used = name_uses(b->to, id);
+        bool outputs = b->use.n > 0, used = name_uses(b, b->to, id);
         struct diag_item *item;
         for (size_t k = 0; k < b->entry_count; k++)
             outputs = outputs || b->entries[k].kind == ENTRY_TENSOR;
         for (size_t k = 0; k < b->entry_count; k++)
-            used = used || (name_uses(b->entries[k].name, id) &&
+            used = used || (name_uses(b, b->entries[k].name, id) &&
                             (b->entries[k].kind == ENTRY_TENSOR || !outputs));
-        used = used || (!outputs && name_uses(b->from, id));
+        used = used || (!outputs && name_uses(b, b->from, id));
         if (used || (b->entry_count == 0 && b->use.n == 0))
             continue;
         item = diag_add(p->d, "E0203", diag_at(b->loops[i].at),
-                        "loop variable `%.*s` is never used in a target name",
-                        STR_ARG(id));
-        diag_note(p->d, item, "the outputs of two iterations would collide");
+                        "loop variable `%.*s` is never used in a %s name",
+                        STR_ARG(id), outputs ? "target" : "dropped");
+        diag_note(p->d, item, "two iterations would %s the same names",
+                  outputs ? "define" : "drop");
     }
 }
 
@@ -355,6 +365,7 @@ struct block *block_parse_list(struct parser *p, const struct node *n,
                                size_t *count)
 {
     struct block *blocks;
+    uint64_t errors;
     *count = 0;
     if (!field_is_list(p, n))
         return NULL;
@@ -363,9 +374,11 @@ struct block *block_parse_list(struct parser *p, const struct node *n,
         const struct node *x = n->items[i];
         struct block *b = &blocks[(*count)++];
         b->at = x->kind == NODE_MAP && x->count > 0 ? x->keys[0]->at : x->at;
+        errors = p->d->errors;
         fields_read(p, x, "a block", block_fields, FIELD_COUNT(block_fields),
                     b);
-        check_block(p, x, b);
+        if (p->d->errors == errors)
+            check_block(p, x, b);
     }
     return blocks;
 }

@@ -44,6 +44,37 @@ static void format_error(struct diag *d, struct str path,
               "its size and checksum with the publisher's");
 }
 
+/* Says what a file is that is no safetensors file; false if it may be one. */
+static bool is_something_else(struct diag *d, const struct checkpoint *c,
+                              const uint8_t *first, size_t n)
+{
+    static const struct {
+        const char *begins, *what, *help;
+    } kinds[] = {
+        {"PK\003\004", "a zip archive, as torch.save writes it",
+         "convert it with safetensors.torch.save_file in Python"},
+        {"\200\002", "a pickle, as torch.save wrote it before zip",
+         "convert it with safetensors.torch.save_file in Python"},
+        {"GGUF", "a GGUF file", "take the checkpoint it was made from"},
+        {"version ", "a Git LFS pointer", "fetch it with `git lfs pull`"},
+        {"<", "an HTML or XML page, probably an error page",
+         "download the file again"},
+        {"\211TTSB\r\n\032", "a .ttsb blob", "it is compiled already"},
+    };
+    struct diag_item *item;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        size_t k = strlen(kinds[i].begins);
+        if (n < k || memcmp(first, kinds[i].begins, k) != 0)
+            continue;
+        item =
+            diag_add_file(d, "E0703", c->path, DIAG_NO_OFFSET,
+                          "this is %s, not a safetensors file", kinds[i].what);
+        diag_help(d, item, "%s", kinds[i].help);
+        return true;
+    }
+    return false;
+}
+
 static bool read_header(struct arena *a, struct diag *d, struct checkpoint *c)
 {
     uint8_t first[ST_LENGTH_SIZE] = {0};
@@ -55,7 +86,8 @@ static bool read_header(struct arena *a, struct diag *d, struct checkpoint *c)
         error = read_whole(c->fd, 0, first, sizeof first);
     if (error == 0 &&
         !safetensors_check_length(first, c->file_size, &length, &e)) {
-        format_error(d, c->path, &e);
+        if (!is_something_else(d, c, first, sizeof first))
+            format_error(d, c->path, &e);
         return false;
     }
     text = error == 0 ? arena_take(a, 1, (size_t)length + 1) : NULL;

@@ -19,7 +19,8 @@ static const struct option {
 } options[] = {
     {'o', "-o", "--output", "FILE",
      "write to FILE; replaced as a whole or not at all"},
-    {'j', "-j", "--jobs", "N", "use N threads (default: one per processor)"},
+    {'j', "-j", "--jobs", "N",
+     "use N threads, 1 to 256 (default: one per processor, at most 16)"},
     {'q', "-q", "--quiet", NULL, "no report; warnings and errors stay"},
     {'P', "", "--allow-partial-weights", NULL,
      "a missing source is a warning, and its output is MISSING"},
@@ -73,7 +74,7 @@ static void print_help(const struct command *commands, FILE *out)
                  "Compiles a safetensors checkpoint into a .ttsb blob by a "
                  "declarative spec.\n\ncommands:\n");
     for (; commands->name != NULL; commands++) {
-        size_t n = strcspn(commands->summary, ".");
+        size_t n = strcspn(commands->summary, "\n");
         fprintf(out, "  %-9s %.*s\n", commands->name, (int)n,
                 commands->summary);
     }

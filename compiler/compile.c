@@ -17,6 +17,7 @@
 #include "compile.h"
 
 #include <inttypes.h>
+#include <sys/stat.h>
 
 #include "commands.h"
 #include "contract.h"
@@ -51,6 +52,24 @@ void run_blob_error(struct run *r, const char *path,
                   ttsb_status_name(error->status), error->text);
 }
 
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
+bool run_may_write(struct run *r, const char *output, const char *checkpoint)
+{
+    bool input = checkpoint != NULL && same_file(output, checkpoint);
+    for (const struct spec_file *f = r->spec.files; f != NULL; f = f->next)
+        input = input || same_file(output, f->source.path.p);
+    if (input)
+        diag_add_file(&r->diag, "E0704", str_c(output), DIAG_NO_OFFSET,
+                      "cannot write: it is an input of this run");
+    return !input;
+}
+
 enum exit_code run_end(struct run *r)
 {
     enum exit_code code = r->diag.system_errors > 0 ? EXIT_SYSTEM
@@ -72,6 +91,7 @@ enum exit_code command_compile(const struct args *args)
     if (run_model(&r, args->positional[0]) &&
         checkpoint_open(&r.arena, &r.diag, str_c(args->positional[1]), &c) &&
         resolve_model(&r.arena, &r.diag, &r.model, &c, args->partial, &cover) &&
+        run_may_write(&r, args->output, args->positional[1]) &&
         emit_blob(&r.arena, &r.diag, &r.model, &c, str_c(args->output),
                   args->jobs, &blob) &&
         !args->quiet)

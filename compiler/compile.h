@@ -29,6 +29,10 @@ bool run_model(struct run *r, const char *path);
 void run_blob_error(struct run *r, const char *path,
                     const struct ttsb_error *error);
 
+/* False, with E0704, if `output` is a file of the spec or the checkpoint
+ * (which may be NULL), also by another name. */
+bool run_may_write(struct run *r, const char *output, const char *checkpoint);
+
 /* Prints the findings, gives all memory back; the exit code they ask for. */
 enum exit_code run_end(struct run *r);
 

@@ -141,8 +141,7 @@ void cursor_finish(struct cursor *c)
         cursor_error(c, "the end");
 }
 
-/* --- expressions ------------------------------------------------------------
- */
+/* --- expressions --- */
 
 static const struct expr *node(struct cursor *c, enum expr_kind kind,
                                const struct expr *a, const struct expr *b)
@@ -179,6 +178,7 @@ static const struct expr *number(struct cursor *c)
 }
 
 static const struct expr *comparison(struct cursor *c);
+static const struct expr *sum(struct cursor *c);
 
 /* atom = int | id | id "[" expr "]" | "(" expr ")" | "-" atom */
 static const struct expr *atom(struct cursor *c)
@@ -196,7 +196,7 @@ static const struct expr *atom(struct cursor *c)
     }
     if (c->depth < MAX_NESTING && cursor_take(c, "(")) {
         c->depth++;
-        inner = comparison(c);
+        inner = c->boolean ? comparison(c) : sum(c);
         c->depth--;
         return cursor_expect(c, ")") ? inner : NULL;
     }
@@ -210,7 +210,7 @@ static const struct expr *atom(struct cursor *c)
         c->at++;
         c->depth++;
         e->kind = EXPR_INDEX;
-        e->a = comparison(c);
+        e->a = sum(c);
         c->depth--;
         if (!cursor_expect(c, "]"))
             return NULL;
@@ -284,8 +284,10 @@ static const struct expr *comparison(struct cursor *c)
 
 const struct expr *cursor_expr(struct cursor *c, bool boolean)
 {
-    const struct expr *a = boolean ? comparison(c) : sum(c);
+    const struct expr *a;
     struct span at;
+    c->boolean = boolean;
+    a = boolean ? comparison(c) : sum(c);
     while (boolean && a != NULL && cursor_word(c, "and", &at))
         a = node(c, EXPR_AND, a, comparison(c));
     return a;

@@ -19,6 +19,7 @@ struct cursor {
     const struct source *src;
     uint32_t at, end;
     int depth;
+    bool boolean; /* comparisons may stand in parentheses */
     bool failed;
 };
 

@@ -4,7 +4,7 @@
  *
  * Two findings fold into one when they share id, place and chain of uses:
  * the first one's words are printed, and one note says for which loop values
- * they hold. Findings without loop values never fold.
+ * they hold. Without loop values, findings fold only if they say the same.
  */
 #include "diag.h"
 
@@ -27,6 +27,7 @@ struct diag_item {
     struct str path; /* for a file that is no spec */
     uint64_t offset;
     uint64_t serial;
+    struct str fact;
     struct str text;
     struct diag_text *labels, *notes;
 };
@@ -115,6 +116,11 @@ void diag_help(struct diag *d, struct diag_item *item, const char *format, ...)
     append(&item->notes, t);
 }
 
+void diag_fact(struct diag_item *item, struct str fact)
+{
+    item->fact = fact;
+}
+
 /* --- order and folding --- */
 
 static int frame_order(const struct diag_frame *a, const struct diag_frame *b)
@@ -138,7 +144,9 @@ static int place_order(const struct diag_item *a, const struct diag_item *b)
         c = a->where.at.begin < b->where.at.begin ? -1 : 1;
     if (c == 0)
         c = strcmp(a->id, b->id);
-    return c != 0 ? c : frame_order(a->where.use, b->where.use);
+    if (c == 0)
+        c = frame_order(a->where.use, b->where.use);
+    return c != 0 ? c : str_order(a->fact, b->fact);
 }
 
 static int compare_items(const void *x, const void *y)
@@ -160,11 +168,47 @@ static size_t loop_count(const struct diag_binding *b)
 static bool folds(const struct diag_item *a, const struct diag_item *b)
 {
     size_t n = loop_count(a->where.loops);
-    return a->where.at.src != NULL && place_order(a, b) == 0 && n > 0 &&
-           n == loop_count(b->where.loops);
+    return a->where.at.src != NULL && place_order(a, b) == 0 &&
+           n == loop_count(b->where.loops) &&
+           (n > 0 || str_eq(a->text, b->text));
+}
+
+/* The loop values of n items that have the same variables. */
+static struct str values_text(struct arena *a, struct diag_item *const *items,
+                              size_t n)
+{
+    size_t width = loop_count(items[0]->where.loops), i, c;
+    struct str *names = arena_new(a, struct str, width + 1);
+    struct index_value *v = arena_new(a, struct index_value, width * n + 1);
+    for (i = 0; i < n; i++) {
+        const struct diag_binding *b = items[i]->where.loops;
+        for (c = width; c-- > 0; b = b->outer) {
+            names[c] = b->name;
+            v[i * width + c] =
+                (struct index_value){b->is_word, b->number, b->word};
+        }
+    }
+    return indexset_text(a, names, v, width, n);
+}
+
+struct str diag_values(struct arena *a, const struct diag_binding *loops)
+{
+    struct diag_item item = {.where = {.loops = loops}}, *items[] = {&item};
+    return loops == NULL ? (struct str){0} : values_text(a, items, 1);
 }
 
 /* --- printing --- */
+
+/* Control characters, which a name in a checkpoint may hold, print as `?`. */
+static void put(FILE *out, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        bool c1 = c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0;
+        fputc(c < 0x20 || c == 0x7f || c1 ? '?' : c, out);
+        i += c1;
+    }
+}
 
 struct printer {
     struct arena *a;
@@ -205,13 +249,17 @@ static void print_snippet(const struct printer *p, struct span at, char mark,
     if (end > (uint32_t)(text.p - at.src->text.p) + text.n)
         end = (uint32_t)((size_t)(text.p - at.src->text.p) + text.n);
     width = end > at.begin ? source_columns(at.src, at.begin, end) : 1;
-    if (with_line)
-        fprintf(p->out, "%*" PRIu32 " | %.*s\n", p->gutter, line,
-                STR_ARG(text));
+    if (with_line) {
+        fprintf(p->out, "%*" PRIu32 " | ", p->gutter, line);
+        put(p->out, text);
+        fputc('\n', p->out);
+    }
     fprintf(p->out, "%*s | %*s", p->gutter, "", (int)(column - 1), "");
     for (uint32_t i = 0; i < width; i++)
         fputc(mark, p->out);
-    fprintf(p->out, "%s%.*s\n", label.n > 0 ? " " : "", STR_ARG(label));
+    fputs(label.n > 0 ? " " : "", p->out);
+    put(p->out, label);
+    fputc('\n', p->out);
 }
 
 struct mark {
@@ -287,22 +335,12 @@ static void print_uses(const struct printer *p, const struct diag_frame *f)
 static void print_loops(const struct printer *p, struct diag_item *const *items,
                         size_t n)
 {
-    size_t width = loop_count(items[0]->where.loops), i, c;
-    struct str *names = arena_new(p->a, struct str, width + 1);
-    struct index_value *v = arena_new(p->a, struct index_value, width * n + 1);
-    if (width == 0)
+    if (items[0]->where.loops == NULL)
         return;
-    for (i = 0; i < n; i++) {
-        const struct diag_binding *b = items[i]->where.loops;
-        for (c = width; c-- > 0; b = b->outer) {
-            names[c] = b->name;
-            v[i * width + c] =
-                (struct index_value){b->is_word, b->number, b->word};
-        }
-    }
-    fprintf(p->out, "%*s = note: %s%.*s\n", p->gutter, "",
-            n > 1 ? "the same for " : "with ",
-            STR_ARG(indexset_text(p->a, names, v, width, n)));
+    fprintf(p->out, "%*s = note: %s", p->gutter, "",
+            n > 1 ? "the same for " : "with ");
+    put(p->out, values_text(p->a, items, n));
+    fputc('\n', p->out);
 }
 
 static const char *level(const char *id)
@@ -324,17 +362,22 @@ static void print_folded(struct printer *p, struct diag_item *const *items,
         fprintf(p->out, "%.*s:%" PRIu32 ":%" PRIu32 ": ",
                 STR_ARG(item->where.at.src->path), line, column);
     } else if (item->path.n > 0) {
-        fprintf(p->out, "%.*s: ", STR_ARG(item->path));
+        put(p->out, item->path);
+        fputs(": ", p->out);
         if (item->offset != DIAG_NO_OFFSET)
             fprintf(p->out, "byte %" PRIu64 ": ", item->offset);
     }
-    fprintf(p->out, "%s[%s]: %.*s\n", level(item->id), item->id,
-            STR_ARG(item->text));
+    fprintf(p->out, "%s[%s]: ", level(item->id), item->id);
+    put(p->out, item->text);
+    fputc('\n', p->out);
     if (item->where.at.src != NULL)
         print_places(p, item);
-    for (t = item->notes; t != NULL; t = t->next)
-        fprintf(p->out, "%*s = %s: %.*s\n", p->gutter, "",
-                t->is_help ? "help" : "note", STR_ARG(t->text));
+    for (t = item->notes; t != NULL; t = t->next) {
+        fprintf(p->out, "%*s = %s: ", p->gutter, "",
+                t->is_help ? "help" : "note");
+        put(p->out, t->text);
+        fputc('\n', p->out);
+    }
     print_loops(p, items, n);
     print_uses(p, item->where.use);
 }
@@ -346,7 +389,8 @@ static void print_summary(const struct diag *d, FILE *out, uint64_t printed)
             d->errors == 1 ? "" : "s", d->warnings,
             d->warnings == 1 ? "" : "s");
     if (printed < all)
-        fprintf(out, " (folded into %" PRIu64 " findings)", printed);
+        fprintf(out, " (folded into %" PRIu64 " finding%s)", printed,
+                printed == 1 ? "" : "s");
     fputc('\n', out);
 }
 

@@ -65,6 +65,12 @@ struct diag_item *diag_add_file(struct diag *d, const char *id, struct str path,
 void diag_label(struct diag *d, struct diag_item *item, struct span at,
                 const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* What must be equal, besides id and place, for findings to fold. */
+void diag_fact(struct diag_item *item, struct str fact);
+
+/* "i = 0, j = 2" for the loop values of a place; empty without any. */
+struct str diag_values(struct arena *a, const struct diag_binding *loops);
+
 void diag_note(struct diag *d, struct diag_item *item, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -114,7 +114,13 @@ static void say_range(struct emission *e, const struct output *o,
                     f->count, f->count == 1 ? "" : "s", STR_ARG(o->name),
                     f->count == 1 ? "es" : "", spec_dtype_name(o->dtype),
                     f->value, STR_ARG(element_text(e->a, o->type, f->first)));
-    diag_help(e->d, item, "store it wider: `as bf16`, `as f32` or `store:`");
+    diag_fact(item, element_text(e->a, o->type, f->first));
+    diag_help(e->d, item,
+              spec_dtype_is_integer(o->dtype)
+                  ? "cast to a wider integer, or leave `as` out"
+              : o->dtype == TTSB_F16
+                  ? "store it wider: `as bf16`, `as f32` or `store:`"
+                  : "store it wider, `as f64`, if the value is right");
 }
 
 static void say_value(struct emission *e, const struct output *o,

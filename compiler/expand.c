@@ -43,7 +43,7 @@ static void define_one(struct scope *s, const struct definition *def)
     bool ok = true;
     for (size_t i = 0; i < def->count; i++)
         ok = scope_eval(s, def->exprs[i], &table[i]) && ok;
-    b.kind = def->is_table ? BIND_TABLE : BIND_NUMBER;
+    b.kind = !ok ? BIND_BROKEN : def->is_table ? BIND_TABLE : BIND_NUMBER;
     b.number = def->count > 0 ? table[0] : 0;
     b.table = table;
     b.count = def->count;
@@ -72,8 +72,10 @@ static const struct overrides *merge(struct expansion *x,
     *o = *outer;
     if (inner->store.set)
         o->store = inner->store;
-    if (inner->source_dtype != 0)
+    if (inner->source_dtype != 0) {
         o->source_dtype = inner->source_dtype;
+        o->source_dtype_at = inner->source_dtype_at;
+    }
     if (inner->spelling != SPELLING_UNSET) {
         o->spelling = inner->spelling;
         o->spelling_at = inner->spelling_at;

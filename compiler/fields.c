@@ -7,6 +7,17 @@
 #include "cursor.h"
 #include "suggest.h"
 
+/* Keys of the language that this version does not have. */
+static bool is_later(struct str key)
+{
+    static const char *const later[] = {"sources", "source", "body",    "split",
+                                        "about",   "expect", "reserved"};
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
+        if (str_is(key, later[i]))
+            return true;
+    return false;
+}
+
 static void unknown_key(struct parser *p, const struct node *key,
                         const char *what, const struct field *fields,
                         size_t count)
@@ -18,7 +29,11 @@ static void unknown_key(struct parser *p, const struct node *key,
     for (size_t i = 0; i < count; i++)
         names[i] = str_c(fields[i].name);
     near = suggest_nearest(key->text, names, count);
-    if (near.n > 0)
+    if (is_later(key->text))
+        diag_help(p->d, item,
+                  "it is part of the language, but not of this version of "
+                  "ttswc");
+    else if (near.n > 0)
         diag_help(p->d, item, "did you mean `%.*s`?", STR_ARG(near));
 }
 

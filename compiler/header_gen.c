@@ -296,7 +296,8 @@ enum exit_code command_header(const struct args *args)
     struct run r;
     int error;
     run_begin(&r);
-    if (run_model(&r, args->positional[0])) {
+    if (run_model(&r, args->positional[0]) &&
+        run_may_write(&r, args->output, NULL)) {
         struct str text = header_text(&r.arena, &r.diag, &r.model);
         error = outfile_write_text(&r.arena, str_c(args->output), text);
         if (error != 0)

@@ -8,24 +8,24 @@
 
 static const struct command commands[] = {
     {"compile", "SPEC CHECKPOINT", 2, "OjqP",
-     "Compiles CHECKPOINT by SPEC into a blob. Everything is checked before "
-     "any weight\nis read; on any error no blob is written.",
+     "Compiles CHECKPOINT by SPEC into a blob.\nEverything is checked before "
+     "any weight is read; on any error no blob is written.",
      command_compile},
     {"check", "SPEC CHECKPOINT", 2, "qP",
-     "Checks SPEC against CHECKPOINT. Only headers are read: names, dtypes, "
-     "shapes,\nlayout, and that every element is used or dropped.",
+     "Checks SPEC against CHECKPOINT, reading headers only.\nNames, dtypes, "
+     "shapes, layout, and that every element is used or dropped.",
      command_check},
     {"header", "SPEC", 1, "Oq",
-     "Writes the C header of SPEC. It needs no checkpoint: the contract id, "
-     "constants,\nstruct MODEL_weights and MODEL_bind are functions of the "
-     "spec alone.",
+     "Writes the C header of SPEC; needs no checkpoint.\nThe contract id, "
+     "constants, struct MODEL_weights and MODEL_bind follow from the\nspec "
+     "alone.",
      command_header},
     {"inspect", "FILE", 1, "J",
-     "Lists the tensors of a .ttsb or .safetensors file. Only headers are "
+     "Lists the tensors of a .ttsb or .safetensors file.\nOnly headers are "
      "read.",
      command_inspect},
     {"verify", "BLOB", 1, "jq",
-     "Proves every byte of a blob against its hashes. Damaged tensors are "
+     "Proves every byte of a blob against its hashes.\nDamaged tensors are "
      "named.",
      command_verify},
     {NULL, NULL, 0, NULL, NULL, NULL},

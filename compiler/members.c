@@ -382,6 +382,15 @@ static bool same_upper(struct str x, struct str y)
     return same;
 }
 
+/* Whether y is the macro X_COUNT that comes with a list x. */
+static bool is_count_of(const struct constant *x, struct str y)
+{
+    size_t n = x->name.n;
+    return x->is_list && y.n == n + 6 &&
+           same_upper(x->name, str_cut(y, 0, n)) &&
+           same_upper(str_c("_count"), str_cut(y, n, y.n));
+}
+
 static void check_constant(struct diag *d, const struct model *m, size_t i)
 {
     static const char *const taken[] = {
@@ -391,11 +400,16 @@ static void check_constant(struct diag *d, const struct model *m, size_t i)
     if (c->name.n > TTSB_MAX_NAME)
         why = "a name has at most 255 bytes";
     for (size_t k = 0; k < sizeof taken / sizeof taken[0]; k++)
-        if (same_upper(c->name, str_c(taken[k])))
+        if (same_upper(c->name, str_c(taken[k])) ||
+            is_count_of(c, str_c(taken[k])))
             why = "the generated header uses this name itself";
-    for (size_t k = 0; k < i; k++)
-        if (same_upper(c->name, m->constants[k].as->name))
+    for (size_t k = 0; k < m->constant_count; k++) {
+        const struct constant *x = m->constants[k].as;
+        if (k < i && same_upper(c->name, x->name))
             why = "another constant differs in case only";
+        if (is_count_of(x, c->name))
+            why = "a list constant has a macro of this name for its length";
+    }
     if (is_keyword(c->name))
         why = "it is a keyword of C, C++, CUDA, Rust or Python";
     if (why != NULL)

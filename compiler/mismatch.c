@@ -17,6 +17,15 @@ static struct diag_where type_where(const struct leaf *leaf)
     return w;
 }
 
+/* Folds only with others of the same types. */
+static void type_fact(struct arena *a, struct diag_item *item,
+                      const struct leaf *leaf, const struct st_tensor *t)
+{
+    diag_fact(item, arena_format(a, "%s %.*s %.*s", ttsb_dtype_name(t->dtype),
+                                 STR_ARG(checkpoint_shape(a, t)),
+                                 STR_ARG(type_text(a, leaf->type))));
+}
+
 static void file_note(struct arena *a, struct diag *d, struct diag_item *item,
                       const struct checkpoint *c, const struct st_tensor *t)
 {
@@ -30,18 +39,24 @@ static bool check_dtype(struct arena *a, struct diag *d,
                         const struct st_tensor *t)
 {
     struct diag_item *item;
-    if ((uint32_t)leaf->dtype == t->dtype)
-        return true;
+    if ((uint32_t)leaf->dtype == t->dtype || leaf->retyped)
+        return !leaf->retyped;
     item = diag_add(d, "E0411", leaf->where,
                     "`%.*s` is %s in the checkpoint, %s in the spec",
                     STR_ARG(leaf->name), ttsb_dtype_name(t->dtype),
                     ttsb_dtype_name((uint32_t)leaf->dtype));
+    type_fact(a, item, leaf, t);
     file_note(a, d, item, c, t);
-    diag_help(d, item,
-              "if the checkpoint is right, change `source_dtype:` of the spec "
-              "or block, or write `%.*s %s[...]`",
-              STR_ARG(span_text(leaf->where.at)),
-              spec_dtype_name((enum ttsb_dtype)t->dtype));
+    if (leaf->stem.n > 0)
+        diag_help(d, item,
+                  "if the checkpoint is right, change `source_dtype:` "
+                  "of the spec or block");
+    else
+        diag_help(d, item,
+                  "if the checkpoint is right, change `source_dtype:` of the "
+                  "spec or block, or write `%.*s %s[...]`",
+                  STR_ARG(span_text(leaf->where.at)),
+                  spec_dtype_name((enum ttsb_dtype)t->dtype));
     return false;
 }
 
@@ -69,10 +84,11 @@ static bool say_rank(struct arena *a, struct diag *d, const struct leaf *leaf,
 {
     struct diag_item *item =
         diag_add(d, "E0402", type_where(leaf),
-                 "`%.*s` has %" PRIu32 " axes in the checkpoint, %.*s, and "
-                 "%" PRIu32 " in the spec, %.*s",
+                 "`%.*s` has rank %" PRIu32 " in the checkpoint, %.*s, and "
+                 "rank %" PRIu32 " in the spec, %.*s",
                  STR_ARG(leaf->name), t->rank, STR_ARG(checkpoint_shape(a, t)),
                  leaf->type.rank, STR_ARG(type_text(a, leaf->type)));
+    type_fact(a, item, leaf, t);
     file_note(a, d, item, c, t);
     if (t->rank == leaf->type.rank + 1 && t->dims[t->rank - 1] == 1)
         diag_help(d, item,
@@ -91,6 +107,7 @@ static bool say_reordered(struct arena *a, struct diag *d,
                  "spec %.*s",
                  STR_ARG(leaf->name), STR_ARG(checkpoint_shape(a, t)),
                  STR_ARG(type_text(a, leaf->type)));
+    type_fact(a, item, leaf, t);
     file_note(a, d, item, c, t);
     diag_help(d, item,
               "declare the order that is stored, and write %s; nothing is "
@@ -103,18 +120,27 @@ static bool say_reordered(struct arena *a, struct diag *d,
 static bool say_keep(struct arena *a, struct diag *d, const struct leaf *leaf,
                      const struct checkpoint *c, const struct st_tensor *t)
 {
-    struct diag_where w = type_where(leaf);
+    struct diag_where w = leaf->where;
     struct diag_item *item;
+    w.at = leaf->keep_at;
     item = diag_add(d, "E0409", w,
                     "`keep=` does not match g: `%.*s` is %.*s in the "
                     "checkpoint, %.*s by the spec",
                     STR_ARG(leaf->name), STR_ARG(checkpoint_shape(a, t)),
                     STR_ARG(type_text(a, leaf->type)));
+    type_fact(a, item, leaf, t);
     file_note(a, d, item, c, t);
     diag_note(d, item,
               "PyTorch keeps dim 0 unless told otherwise; "
               "ConvTranspose stores [in, out, k], so `keep=in` there");
     return false;
+}
+
+static struct str axis_label(struct arena *a, struct type t, uint32_t i)
+{
+    if (t.axes[i].name.n > 0)
+        return arena_format(a, "`%.*s`", STR_ARG(t.axes[i].name));
+    return arena_format(a, "%" PRIu32 " (unnamed)", i);
 }
 
 static bool say_size(struct arena *a, struct diag *d, const struct leaf *leaf,
@@ -128,13 +154,14 @@ static bool say_size(struct arena *a, struct diag *d, const struct leaf *leaf,
     if (!leaf->is_g && i < leaf->written->rank)
         w.at = leaf->written->axes[i].at;
     item = diag_add(d, "E0401", w,
-                    "axis `%.*s` of `%.*s` is %" PRIu64
+                    "axis %.*s of `%.*s` is %" PRIu64
                     " in the checkpoint, %" PRIu64 " in the spec",
-                    STR_ARG(leaf->type.axes[i].name), STR_ARG(leaf->name),
+                    STR_ARG(axis_label(a, leaf->type, i)), STR_ARG(leaf->name),
                     t->dims[i], leaf->type.axes[i].size);
     diag_note(d, item, "checkpoint %.*s, spec %.*s",
               STR_ARG(checkpoint_shape(a, t)),
               STR_ARG(type_text(a, leaf->type)));
+    type_fact(a, item, leaf, t);
     file_note(a, d, item, c, t);
     diag_note(d, item,
               "the names are right and a size is not: the checkpoint is "
@@ -186,20 +213,24 @@ static bool same_shape(const struct leaf *leaf, const struct st_tensor *t)
 
 void mismatch_hint_missing(struct arena *a, struct diag *d,
                            struct diag_item *item, const struct leaf *leaf,
-                           const struct checkpoint *c, const bool *claimed)
+                           const struct checkpoint *c, bool *claimed)
 {
     struct str prefix = str_cut(leaf->name, 0, parent_length(leaf->name));
     struct str near[3] = {{0}};
-    size_t n = 0;
+    size_t n = 0, last = 0;
     (void)a;
     for (size_t i = 0; i < c->header.count && n < 3; i++) {
         const struct st_tensor *t = &c->header.tensors[i];
         bool beside =
             str_begins(t->name, prefix) && parent_length(t->name) == prefix.n;
         bool similar = suggest_distance(t->name, leaf->name, 2) <= 2;
-        if (!claimed[i] && (beside || similar) && same_shape(leaf, t))
-            near[n++] = t->name;
+        if (claimed[i] || !(beside || similar) || !same_shape(leaf, t))
+            continue;
+        near[n++] = t->name;
+        last = i;
     }
+    if (n == 1) /* one slip, one finding: it is not said as unclaimed again */
+        claimed[last] = true;
     for (size_t i = 0; i < n; i++)
         diag_note(d, item,
                   "the checkpoint has `%.*s`, of the same shape and neither "

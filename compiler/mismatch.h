@@ -17,9 +17,10 @@ bool mismatch_check(struct arena *a, struct diag *d, const struct leaf *leaf,
                     const struct checkpoint *c);
 
 /* Adds to a missing tensor's finding: the indices that are there, unclaimed
- * tensors of the same shape beside it. */
+ * tensors of the same shape beside it. A single such tensor counts as claimed
+ * from then on. */
 void mismatch_hint_missing(struct arena *a, struct diag *d,
                            struct diag_item *item, const struct leaf *leaf,
-                           const struct checkpoint *c, const bool *claimed);
+                           const struct checkpoint *c, bool *claimed);
 
 #endif

@@ -35,13 +35,16 @@ struct leaf {
     const struct overrides *say;     /* of the block around it */
     enum ttsb_dtype dtype;
     bool optional, dropped;
-    bool is_g;       /* of a weight norm: the magnitude */
-    bool spelled;    /* name made from a weight norm's stem */
-    uint32_t keep;   /* of a magnitude: its axis of size > 1 */
-    struct str stem; /* of a weight norm */
-    uint32_t number; /* n of `$n`, first use in file order */
-    uint32_t output; /* that it feeds, if not dropped */
-    uint32_t source; /* index in the checkpoint, or NO_SOURCE */
+    bool retyped;        /* a finding has said already that its dtype differs */
+    bool reported;       /* a finding has said already why it is not bound */
+    bool is_g;           /* of a weight norm: the magnitude */
+    bool spelled;        /* name made from a weight norm's stem */
+    struct span keep_at; /* of a weight norm: `keep=` in the spec */
+    uint32_t keep;       /* of a magnitude: its axis of size > 1 */
+    struct str stem;     /* of a weight norm */
+    uint32_t number;     /* n of `$n`, first use in file order */
+    uint32_t output;     /* that it feeds, if not dropped */
+    uint32_t source;     /* index in the checkpoint, or NO_SOURCE */
 };
 
 /* A value on its way from a source to an output. */

@@ -26,18 +26,20 @@ enum op {
 
 enum arg_kind {
     ARG_NONE,
-    ARG_TERM,    /* a value with a type of its own */
-    ARG_TERMS,   /* one or more terms; `each j lo..hi, TERM` repeats one */
-    ARG_AXIS,    /* the name of an axis */
-    ARG_AXES,    /* zero or more of them */
-    ARG_RANGE,   /* lo..hi, half open */
-    ARG_DECIMAL, /* a number with a point or an exponent: binary64 */
-    ARG_INTEGER, /* an integer expression */
-    ARG_STEM,    /* the name of a module or parameter, without a type */
-    ARG_TARGET,  /* the name of an output */
-    ARG_MERGE,   /* a * b -> c */
-    ARG_UNMERGE, /* c -> a=n * b=m */
-    ARG_KEEP,    /* the name of an axis, or `none` */
+    ARG_TERM,        /* a value with a type of its own */
+    ARG_TERM_OR_NOT, /* the same, or left out */
+    ARG_TERMS,       /* one or more terms; `each j lo..hi, TERM` repeats one */
+    ARG_AXIS,        /* the name of an axis */
+    ARG_AXES,        /* zero or more of them */
+    ARG_RANGE,       /* lo..hi, half open */
+    ARG_DECIMAL,     /* a number with a point or an exponent: binary64 */
+    ARG_INTEGER,     /* an integer expression */
+    ARG_STEM,        /* the name of a module or parameter, without a type */
+    ARG_TYPED_STEM,  /* the same, with the type of its vectors */
+    ARG_TARGET,      /* the name of an output */
+    ARG_MERGE,       /* a * b -> c */
+    ARG_UNMERGE,     /* c -> a=n * b=m */
+    ARG_KEEP,        /* the name of an axis, or `none` */
     ARG_YES_NO,
 };
 

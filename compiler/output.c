@@ -36,11 +36,14 @@ static const struct step *leaf_of(const struct step *s)
     return s;
 }
 
-/* Where the type of the innermost source stands in the spec. */
-static struct span source_type_at(const struct output *o)
+/* Where the type stands that the output has: behind the outermost call, or
+ * behind the source. */
+static struct span type_at(const struct output *o)
 {
     const struct step *s = leaf_of(o->step);
-    return s != NULL ? s->leaf->written->at : o->value->at;
+    if (o->value->term->type.given)
+        return o->value->term->type.at;
+    return s->leaf->written->at;
 }
 
 static struct str layout_text(struct arena *a, const struct spec *s)
@@ -70,7 +73,7 @@ static void order_violated(struct arena *a, struct diag *d,
     bool square = x[first].size == x[second].size;
     struct diag_where where = o->where;
     struct diag_item *item;
-    where.at = source_type_at(o);
+    where.at = type_at(o);
     item = diag_add(d, "E0404", where,
                     "output `%.*s` would be stored %.*s; `layout:` says %.*s",
                     STR_ARG(o->name), STR_ARG(axes_text(a, o->type)),
@@ -78,6 +81,7 @@ static void order_violated(struct arena *a, struct diag *d,
     diag_label(d, item, m->spec->layout_at,
                "this spec stores `%.*s` before `%.*s`", STR_ARG(x[second].name),
                STR_ARG(x[first].name));
+    diag_fact(item, type_text(a, o->type));
     if (square)
         diag_note(d, item,
                   "both axes have %llu: the sizes cannot show which is which",
@@ -218,8 +222,9 @@ void output_finish(struct arena *a, struct diag *d, struct model *m,
     if (o->step == NULL) {
         if (o->optional)
             diag_add(d, "E0508", where, "an alias cannot be optional");
+        where.at = o->value->cast_at;
         if (o->value->cast != 0)
-            diag_add(d, "E0504", o->where,
+            diag_add(d, "E0504", where,
                      "an alias has its target's dtype: no `as`");
         return;
     }
@@ -306,6 +311,15 @@ static void resolve_alias(struct diag *d, struct model *m, struct output *o)
     o->size = t->size;
 }
 
+/* The first of two, with its loop values if it has any. */
+static void first_here(struct arena *a, struct diag *d, struct diag_item *item,
+                       const struct diag_where *first)
+{
+    struct str values = diag_values(a, first->loops);
+    diag_label(d, item, first->at, "first here%s%.*s",
+               values.n > 0 ? ", with " : "", STR_ARG(values));
+}
+
 static void name_outputs(struct arena *a, struct diag *d, struct model *m)
 {
     nametab_reserve(a, &m->names, m->output_count);
@@ -317,11 +331,11 @@ static void name_outputs(struct arena *a, struct diag *d, struct model *m)
         item = diag_add(d, "E0501", m->outputs[i].where,
                         "target `%.*s` is defined twice",
                         STR_ARG(m->outputs[i].name));
-        diag_label(d, item, m->outputs[first].where.at, "first here");
+        first_here(a, d, item, &m->outputs[first].where);
     }
 }
 
-static void used_twice(struct diag *d, const struct leaf *leaf,
+static void used_twice(struct arena *a, struct diag *d, const struct leaf *leaf,
                        const struct leaf *first)
 {
     struct diag_item *item = diag_add(
@@ -329,7 +343,7 @@ static void used_twice(struct diag *d, const struct leaf *leaf,
         leaf->dropped != first->dropped ? "both used and dropped"
         : leaf->dropped                 ? "dropped twice"
                                         : "used twice");
-    diag_label(d, item, first->where.at, "first here");
+    first_here(a, d, item, &first->where);
     if (!leaf->dropped && !first->dropped)
         diag_help(d, item,
                   "for tied weights use `alias(target)` on the "
@@ -343,7 +357,7 @@ static void name_sources(struct arena *a, struct diag *d, struct model *m)
     for (uint32_t i = 0; i < m->leaf_count; i++) {
         uint32_t first = i;
         if (!nametab_add(a, &m->sources, m->leaves[i]->name, &first))
-            used_twice(d, m->leaves[i], m->leaves[first]);
+            used_twice(a, d, m->leaves[i], m->leaves[first]);
     }
 }
 

@@ -7,6 +7,7 @@
  */
 #include "produce.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "gather.h"
@@ -30,7 +31,9 @@ struct making {
     const struct output *o;
     uint32_t index;
     struct plan plan;
-    double *scale; /* of a weight norm, keep_size of them */
+    double *scale;                    /* of a weight norm, keep_size of them */
+    struct kernel_nonfinite infinite; /* results of arithmetic */
+    struct kernel_range_error range;  /* results that do not fit */
     struct finding *found;
 };
 
@@ -257,50 +260,48 @@ static void apply_scale(const struct making *m, double *x, uint64_t first,
 
 /* --- slabs --- */
 
-static bool range_finding(struct making *m, uint64_t count, uint64_t first,
-                          double value)
-{
-    *m->found = (struct finding){
-        .kind = FINDING_RANGE, .count = count, .first = first, .value = value};
-    return false;
-}
-
 /* raw to out, through binary64. */
-static bool compute(struct making *m, uint64_t first, uint64_t n)
+static void compute(struct making *m, uint64_t first, uint64_t n)
 {
     size_t from = m->plan.element_size, to = spec_dtype_bits(m->o->dtype) / 8;
-    struct kernel_range_error range = {0};
     for (uint64_t i = 0; i < n; i += CHUNK) {
         uint64_t k = n - i < CHUNK ? n - i : CHUNK;
-        struct kernel_nonfinite bad = {0};
         double *x = m->b->wide;
         kernel_load_f64(m->plan.leaf->dtype, m->b->raw + i * from, k, x);
         if (m->scale != NULL)
             apply_scale(m, x, first + i, k);
         for (uint32_t e = 0; e < m->plan.exps; e++)
             kernel_exp(x, k, x);
-        kernel_scan_nonfinite(TTSB_F64, x, k, &bad);
-        if (bad.count > 0)
-            return range_finding(m, bad.count, first + i + bad.first,
-                                 x[bad.first]);
-        kernel_store_f64(m->o->dtype, x, k, m->b->out + i * to, &range);
+        kernel_scan_nonfinite(TTSB_F64, x, k, &m->infinite);
+        kernel_store_f64(m->o->dtype, x, k, m->b->out + i * to, &m->range);
     }
-    return range.count == 0 ||
-           range_finding(m, range.count, first + range.first, range.value);
 }
 
-static bool convert(struct making *m, uint64_t first, uint64_t n)
+static void convert(struct making *m, uint64_t first, uint64_t n)
 {
-    struct kernel_range_error range = {0};
     struct kernel_cast pair = {m->plan.leaf->dtype, m->o->dtype};
     if (m->plan.arithmetic)
-        return compute(m, first, n);
-    kernel_cast(pair, m->b->raw, n, m->b->out, &range);
-    return range.count == 0 ||
-           range_finding(m, range.count, first + range.first, range.value);
+        compute(m, first, n);
+    else
+        kernel_cast(pair, m->b->raw, n, m->b->out, &m->range);
 }
 
-static bool make_slabs(struct making *m)
+/* Sources are finite, so that an infinite result is one that did not fit. */
+static void judge_range(struct making *m)
+{
+    bool infinite = m->infinite.count > 0 &&
+                    (m->range.count == 0 || m->infinite.first < m->range.first);
+    uint64_t count = m->infinite.count + m->range.count;
+    if (count == 0 || m->found->kind != FINDING_NONE)
+        return;
+    *m->found =
+        (struct finding){.kind = FINDING_RANGE,
+                         .count = count,
+                         .first = infinite ? m->infinite.first : m->range.first,
+                         .value = infinite ? (double)INFINITY : m->range.value};
+}
+
+static void make_slabs(struct making *m)
 {
     bool same = !m->plan.arithmetic && m->plan.leaf->dtype == m->o->dtype;
     size_t to = m->plan.element_size;
@@ -312,15 +313,17 @@ static bool make_slabs(struct making *m)
         uint64_t n =
             m->plan.elements - at < step ? m->plan.elements - at : step;
         int error = gather_range(&m->b->gather, &m->plan, at, n, m->b->raw);
-        if (error != 0)
-            return fail(m, FINDING_READ, error);
-        if (!same && !convert(m, at, n))
-            return false;
+        if (error != 0) {
+            fail(m, FINDING_READ, error);
+            return;
+        }
+        if (!same)
+            convert(m, at, n);
         if (!put(m, at * to, same ? m->b->raw : m->b->out, (size_t)(n * to)))
-            return false;
+            return;
         at += n;
     }
-    return true;
+    judge_range(m);
 }
 
 /* A copy whose bytes are the source's: audited while it is written. */

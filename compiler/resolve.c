@@ -24,6 +24,18 @@ struct resolution {
     bool *claimed; /* tensors of the checkpoint */
 };
 
+/* The other half of a weight norm's pair. */
+static const struct leaf *partner(const struct resolution *r,
+                                  const struct leaf *leaf)
+{
+    const struct step *s = NULL;
+    if (leaf->stem.n > 0 && !leaf->dropped)
+        s = r->m->outputs[leaf->output].step;
+    while (s != NULL && s->leaf == NULL)
+        s = s->arg;
+    return s == NULL ? NULL : leaf->is_g ? s->leaf : s->g;
+}
+
 /* --- other spelling of weight norm --- */
 
 static struct str other_spelling(struct resolution *r, const struct leaf *leaf)
@@ -39,45 +51,103 @@ static struct str other_spelling(struct resolution *r, const struct leaf *leaf)
         STR_ARG(str_cut(leaf->stem, dot, leaf->stem.n)), leaf->is_g ? 0 : 1);
 }
 
-static bool is_spelled_otherwise(struct resolution *r, const struct leaf *leaf)
+/* A leaf's tensor under its other spelling, or folded into the stem's own
+ * name; NO_SOURCE if there is neither. */
+static uint32_t found_otherwise(struct resolution *r, const struct leaf *leaf,
+                                bool *folded)
 {
     uint32_t index;
-    return leaf->spelled && leaf->source == NO_SOURCE &&
-           nametab_find(&r->c->names, other_spelling(r, leaf), &index);
+    *folded = false;
+    if (!leaf->spelled || leaf->source != NO_SOURCE)
+        return NO_SOURCE;
+    if (nametab_find(&r->c->names, other_spelling(r, leaf), &index))
+        return index;
+    *folded = nametab_find(&r->c->names, leaf->stem, &index) &&
+              partner(r, leaf)->source == NO_SOURCE && !r->claimed[index];
+    return *folded ? index : NO_SOURCE;
 }
 
-/* One finding for each `weight_norm:` that is wrong; true if there is any. */
-static bool check_spelling(struct resolution *r)
+/* Whether a place is met for the first time. */
+static bool first_time(struct resolution *r, struct nametab *seen,
+                       struct span at)
 {
-    struct span said = {0};
-    bool found = false;
+    uintptr_t key[2] = {(uintptr_t)at.src, at.begin};
+    struct str name = {(const char *)key, sizeof key};
+    uint32_t value = 0;
+    if (nametab_find(seen, name, &value))
+        return false;
+    return nametab_add(r->a, seen, arena_str(r->a, name), &value);
+}
+
+/* How many modules one `weight_norm:` speaks of, and how many of them this
+ * checkpoint spells otherwise. */
+static size_t count_otherwise(struct resolution *r, struct span at, size_t *all)
+{
+    size_t n = 0;
+    *all = 0;
+    for (size_t i = 0; i < r->m->leaf_count; i++) {
+        const struct leaf *leaf = r->m->leaves[i];
+        bool folded;
+        if (leaf->is_g || !leaf->spelled ||
+            leaf->say->spelling_at.src != at.src ||
+            leaf->say->spelling_at.begin != at.begin)
+            continue;
+        ++*all;
+        n += found_otherwise(r, leaf, &folded) != NO_SOURCE && !folded;
+    }
+    return n;
+}
+
+static void say_spelling(struct resolution *r, const struct leaf *leaf)
+{
+    bool legacy = leaf->say->spelling == SPELLING_LEGACY;
+    size_t all, n = count_otherwise(r, leaf->say->spelling_at, &all);
+    struct diag_item *item =
+        diag_add(r->d, "E0310", diag_at(leaf->say->spelling_at),
+                 "%zu of %zu weight norms are spelled `%s` in this checkpoint",
+                 n, all, legacy ? "parametrized" : "legacy");
+    diag_label(r->d, item, leaf->where.at, "looks for %.*s",
+               STR_ARG(leaf->name));
+    diag_note(r->d, item, "%.*s has %.*s", STR_ARG(r->c->path),
+              STR_ARG(other_spelling(r, leaf)));
+    diag_help(r->d, item, "write `weight_norm: %s`%s",
+              legacy ? "parametrized" : "legacy",
+              n < all ? " on a block of their own" : "");
+}
+
+static void say_folded(struct resolution *r, const struct leaf *leaf)
+{
+    struct diag_item *item = diag_add(
+        r->d, "E0310", leaf->where,
+        "weight norm is folded already in this checkpoint: it has `%.*s`",
+        STR_ARG(leaf->stem));
+    diag_help(r->d, item, "write `%.*s [axis=size, ...]` without weight_norm",
+              STR_ARG(span_text(leaf->where.at)));
+}
+
+/* One finding for each `weight_norm:` that is wrong, and one for each module
+ * that is folded; their leaves are not missing as well. */
+static void check_spelling(struct resolution *r)
+{
+    struct nametab said = {0};
     for (size_t i = 0; i < r->m->leaf_count; i++) {
         struct leaf *leaf = r->m->leaves[i];
-        struct diag_item *item;
+        struct span at = leaf->say->spelling_at;
         uint32_t index;
-        if (!is_spelled_otherwise(r, leaf))
+        bool folded;
+        index = found_otherwise(r, leaf, &folded);
+        if (index == NO_SOURCE)
             continue;
-        nametab_find(&r->c->names, other_spelling(r, leaf), &index);
-        r->claimed[index] = true;
-        leaf->source = index; /* so that it is not missing as well */
-        found = true;
-        if (said.src == leaf->say->spelling_at.src &&
-            said.begin == leaf->say->spelling_at.begin)
-            continue;
-        said = leaf->say->spelling_at;
-        item = diag_add(r->d, "E0310", diag_at(said),
-                        "weight norm is spelled `%s` in this checkpoint",
-                        leaf->say->spelling == SPELLING_LEGACY ? "parametrized"
-                                                               : "legacy");
-        diag_label(r->d, item, leaf->where.at, "looks for %.*s",
-                   STR_ARG(leaf->name));
-        diag_note(r->d, item, "%.*s has %.*s", STR_ARG(r->c->path),
-                  STR_ARG(other_spelling(r, leaf)));
-        diag_help(r->d, item, "write `weight_norm: %s`",
-                  leaf->say->spelling == SPELLING_LEGACY ? "parametrized"
-                                                         : "legacy");
+        leaf->reported = true;
+        if (!folded)
+            r->claimed[index] = true;
+        if (folded && !leaf->is_g) {
+            r->claimed[index] = true; /* g came first */
+            say_folded(r, leaf);
+        }
+        if (!folded && first_time(r, &said, at))
+            say_spelling(r, leaf);
     }
-    return found;
 }
 
 /* --- binding --- */
@@ -93,18 +163,6 @@ static void bind_all(struct resolution *r)
         leaf->source = index;
         r->claimed[index] = true;
     }
-}
-
-/* The other half of a weight norm's pair. */
-static const struct leaf *partner(const struct resolution *r,
-                                  const struct leaf *leaf)
-{
-    const struct step *s = NULL;
-    if (leaf->stem.n > 0 && !leaf->dropped)
-        s = r->m->outputs[leaf->output].step;
-    while (s != NULL && s->leaf == NULL)
-        s = s->arg;
-    return s == NULL ? NULL : leaf->is_g ? s->leaf : s->g;
 }
 
 /* An optional output is absent when none of its sources is there. */
@@ -136,23 +194,30 @@ static bool may_be_missing(enum ttsb_dtype dtype)
 
 static void say_partial(struct resolution *r, const struct leaf *leaf)
 {
-    struct output *o = &r->m->outputs[leaf->output];
-    if (!leaf->dropped && !may_be_missing(o->dtype)) {
+    struct output *o = leaf->dropped ? NULL : &r->m->outputs[leaf->output];
+    const struct leaf *other = partner(r, leaf);
+    bool both = other != NULL && other->source == NO_SOURCE;
+    if (o != NULL && !may_be_missing(o->dtype)) {
         diag_add(r->d, "E0605", leaf->where,
                  "`%.*s` cannot be missing: %s has no NaN to fill it with",
                  STR_ARG(o->name), spec_dtype_name(o->dtype));
         return;
     }
-    if (leaf->dropped) {
+    if (o == NULL) {
         diag_add(r->d, "W0301", leaf->where,
                  "no tensor `%.*s` to drop in the checkpoint",
                  STR_ARG(leaf->name));
         return;
     }
+    if (o->missing) /* the other half of a pair said so, and named this one */
+        return;
     o->missing = true;
     diag_add(r->d, "W0301", leaf->where,
-             "no tensor `%.*s` in the checkpoint; output `%.*s` is MISSING",
-             STR_ARG(leaf->name), STR_ARG(o->name));
+             "no tensor `%.*s`%s%.*s%s in the checkpoint; output `%.*s` is "
+             "MISSING",
+             STR_ARG(leaf->name), both ? " and no `" : "",
+             STR_ARG(both ? other->name : (struct str){0}), both ? "`" : "",
+             STR_ARG(o->name));
 }
 
 static void say_missing(struct resolution *r, const struct leaf *leaf)
@@ -162,7 +227,7 @@ static void say_missing(struct resolution *r, const struct leaf *leaf)
     r->cover->missing++;
     if (r->cover->first_missing.n == 0)
         r->cover->first_missing = leaf->name;
-    if (r->partial) {
+    if (r->partial && !leaf->optional) { /* half an optional pair: an error */
         say_partial(r, leaf);
         return;
     }
@@ -187,8 +252,82 @@ static void say_missing(struct resolution *r, const struct leaf *leaf)
     mismatch_hint_missing(r->a, r->d, item, leaf, r->c, r->claimed);
 }
 
+/* --- dtypes --- */
+
+/* The leaves that take their dtype from the `source_dtype:` at a place. */
+struct dtype_group {
+    size_t bound, different;
+    uint32_t found; /* the dtype that all different ones have, or 0 */
+    const struct leaf *first;
+};
+
+static bool takes_dtype(const struct leaf *leaf, struct span at)
+{
+    return leaf->source != NO_SOURCE && !leaf->reported &&
+           leaf->written->dtype == 0 &&
+           leaf->say->source_dtype_at.src == at.src &&
+           leaf->say->source_dtype_at.begin == at.begin;
+}
+
+static struct dtype_group group_dtypes(const struct resolution *r,
+                                       struct span at)
+{
+    struct dtype_group g = {0};
+    for (size_t i = 0; i < r->m->leaf_count; i++) {
+        const struct leaf *leaf = r->m->leaves[i];
+        uint32_t dtype;
+        if (!takes_dtype(leaf, at))
+            continue;
+        dtype = r->c->header.tensors[leaf->source].dtype;
+        g.bound++;
+        if (dtype == (uint32_t)leaf->dtype)
+            continue;
+        if (g.different++ == 0) {
+            g.found = dtype;
+            g.first = leaf;
+        }
+        g.found = g.found == dtype ? dtype : 0;
+    }
+    return g;
+}
+
+static void say_dtype(struct resolution *r, struct span at,
+                      struct dtype_group g)
+{
+    struct diag_item *item =
+        diag_add(r->d, "E0411", diag_at(at),
+                 "all %zu tensors that take their dtype from here are %s in "
+                 "the checkpoint, %s in the spec",
+                 g.bound, ttsb_dtype_name(g.found),
+                 ttsb_dtype_name((uint32_t)g.first->dtype));
+    diag_label(r->d, item, g.first->where.at, "for example");
+    diag_help(r->d, item,
+              "if the checkpoint is right, write "
+              "`source_dtype: %s`",
+              spec_dtype_name((enum ttsb_dtype)g.found));
+    for (size_t i = 0; i < r->m->leaf_count; i++)
+        if (takes_dtype(r->m->leaves[i], at))
+            r->m->leaves[i]->retyped = true;
+}
+
+/* A wrong `source_dtype:` is one finding, not one for each tensor. */
+static void check_dtypes(struct resolution *r)
+{
+    struct nametab seen = {0};
+    for (size_t i = 0; i < r->m->leaf_count; i++) {
+        struct span at = r->m->leaves[i]->say->source_dtype_at;
+        struct dtype_group g;
+        if (!first_time(r, &seen, at))
+            continue;
+        g = group_dtypes(r, at);
+        if (g.bound > 1 && g.different == g.bound && g.found != 0)
+            say_dtype(r, at, g);
+    }
+}
+
 /* --- common prefix --- */
 
+/* Missing names that stand behind the prefix and that nobody claims. */
 static size_t count_with_prefix(struct resolution *r, struct str prefix)
 {
     size_t n = 0;
@@ -199,7 +338,8 @@ static size_t count_with_prefix(struct resolution *r, struct str prefix)
             nametab_find(&r->c->names,
                          arena_format(r->a, "%.*s%.*s", STR_ARG(prefix),
                                       STR_ARG(leaf->name)),
-                         &index))
+                         &index) &&
+            !r->claimed[index])
             n++;
     }
     return n;
@@ -242,6 +382,7 @@ static bool check_prefix(struct resolution *r)
                         have, n, STR_ARG(prefix));
         diag_help(r->d, item, "write `from: %.*s` on the blocks of `map:`",
                   STR_ARG(prefix));
+        r->cover->wanted = r->m->leaf_count;
         r->cover->missing = n;
         r->cover->first_missing = first->name;
         return true;
@@ -267,7 +408,7 @@ static const struct leaf *nearest_leaf(const struct resolution *r,
     size_t most = 0;
     for (size_t i = 0; i < r->m->leaf_count; i++) {
         size_t n = common_prefix(name, r->m->leaves[i]->name);
-        if (best == NULL || n > most) {
+        if (n > most && memchr(name.p, '.', n) != NULL) {
             best = r->m->leaves[i];
             most = n;
         }
@@ -288,14 +429,16 @@ static void say_unclaimed(struct resolution *r, const struct name_set *set,
                           const struct st_tensor *example)
 {
     const struct leaf *near = nearest_leaf(r, example->name);
-    struct span at = near != NULL ? near->where.at : r->m->spec->model_at;
+    struct diag_where where = {.at = r->m->spec->model_at};
     struct diag_item *item;
+    if (near != NULL)
+        where = (struct diag_where){near->where.at, near->where.use, NULL};
     if (set->count == 1)
-        item = diag_add(r->d, "E0302", diag_at(at),
+        item = diag_add(r->d, "E0302", where,
                         "checkpoint tensor `%.*s` is neither used nor dropped",
                         STR_ARG(set->text));
     else
-        item = diag_add(r->d, "E0302", diag_at(at),
+        item = diag_add(r->d, "E0302", where,
                         "%zu checkpoint tensors are neither used nor dropped: "
                         "%.*s",
                         set->count, STR_ARG(set->text));
@@ -303,11 +446,11 @@ static void say_unclaimed(struct resolution *r, const struct name_set *set,
               STR_ARG(r->c->path), STR_ARG(example->name),
               ttsb_dtype_name(example->dtype),
               STR_ARG(checkpoint_shape(r->a, example)), example->header_offset);
-    diag_help(r->d, item,
-              "add it near here; under `tensors:`  NEW.NAME: "
-              "%.*s %.*s  or under `drop:`  %.*s %.*s: REASON",
-              STR_ARG(example->name), STR_ARG(type_to_paste(r->a, example)),
-              STR_ARG(example->name), STR_ARG(type_to_paste(r->a, example)));
+    diag_help(
+        r->d, item,
+        "use it under `tensors:` or put it under `drop:` (names there are "
+        "behind the block's `from:`): %.*s %.*s",
+        STR_ARG(example->name), STR_ARG(type_to_paste(r->a, example)));
 }
 
 static void check_leftovers(struct resolution *r)
@@ -327,11 +470,25 @@ static void check_leftovers(struct resolution *r)
     }
 }
 
+/* An alias of a missing output is missing. */
+static void share_missing(struct model *m)
+{
+    for (size_t i = 0; i < m->output_count; i++)
+        if (m->outputs[i].alias_of != TTSB_NO_TENSOR)
+            m->outputs[i].missing = m->outputs[m->outputs[i].alias_of].missing;
+}
+
 /* --- all of it --- */
 
 static void judge(struct resolution *r, struct leaf *leaf)
 {
     r->cover->wanted++;
+    if (leaf->reported) {
+        r->cover->missing++;
+        if (r->cover->first_missing.n == 0)
+            r->cover->first_missing = leaf->name;
+        return;
+    }
     if (is_absent(r, leaf)) {
         r->cover->wanted--;
         say_absent(r, leaf);
@@ -362,8 +519,10 @@ bool resolve_model(struct arena *a, struct diag *d, struct model *m,
     if (check_prefix(&r))
         return false;
     check_spelling(&r);
+    check_dtypes(&r);
     for (size_t i = 0; i < m->leaf_count; i++)
         judge(&r, m->leaves[i]);
+    share_missing(m);
     check_leftovers(&r);
     return d->errors == before;
 }

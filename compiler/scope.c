@@ -62,6 +62,8 @@ static bool lookup(const struct scope *s, const struct expr *e, int64_t *out)
         undefined(s, e);
         return false;
     }
+    if (b->kind == BIND_BROKEN)
+        return false;
     if (e->kind == EXPR_INDEX && !scope_eval(s, e->a, &i))
         return false;
     if ((e->kind == EXPR_INDEX) != (b->kind == BIND_TABLE) ||

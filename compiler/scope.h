@@ -11,7 +11,12 @@
 
 #include "spec.h"
 
-enum binding_kind { BIND_NUMBER, BIND_WORD, BIND_TABLE };
+enum binding_kind {
+    BIND_NUMBER,
+    BIND_WORD,
+    BIND_TABLE,
+    BIND_BROKEN, /* its own finding has been reported */
+};
 
 struct binding {
     const struct binding *outer;

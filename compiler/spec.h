@@ -106,8 +106,7 @@ struct value {
     struct span optional_at;
 };
 
-/* --- blocks -----------------------------------------------------------------
- */
+/* --- blocks --- */
 
 /* What floats become. */
 struct store_policy {
@@ -121,6 +120,7 @@ enum weight_norm_spelling { SPELLING_UNSET, SPELLING_LEGACY, SPELLING_PARAM };
 struct overrides {
     struct store_policy store;
     enum ttsb_dtype source_dtype; /* 0: not said */
+    struct span source_dtype_at;
     enum weight_norm_spelling spelling;
     struct span spelling_at;
     struct str group; /* empty: not said */
@@ -202,6 +202,7 @@ struct assertion {
 struct spec_file {
     struct spec_file *next;
     struct source source;
+    bool open; /* being read: including it again would be a cycle */
     struct definition *dims;
     size_t dim_count;
 };

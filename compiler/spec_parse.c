@@ -18,15 +18,22 @@
 
 #define MAX_INCLUDES 256
 
-static void read_version(struct parser *p, const struct node *n, void *into)
+static void check_version(struct parser *p, const struct node *n)
 {
-    (void)into;
     if (n->kind == NODE_SCALAR && str_is(n->text, "1"))
         return;
     diag_add(p->d, "E0106", diag_at(n->at),
              "this ttswc reads version 1 of the spec language, not `%.*s`",
              n->kind == NODE_SCALAR ? (int)n->text.n : 1,
              n->kind == NODE_SCALAR ? n->text.p : "?");
+}
+
+/* Judged before all other keys, by check_version. */
+static void read_version(struct parser *p, const struct node *n, void *into)
+{
+    (void)p;
+    (void)n;
+    (void)into;
 }
 
 static bool is_model_name(struct str s)
@@ -150,6 +157,12 @@ static void assert_that(struct parser *p, const struct node *n, void *into)
 {
     struct assertion *a = into;
     a->that = cursor_whole_expr(p->a, p->d, n, true);
+    if (a->that != NULL && a->that->kind < EXPR_EQ) {
+        struct diag_item *item =
+            diag_add(p->d, "E0201", diag_at(n->raw),
+                     "expected a comparison, found a number");
+        diag_help(p->d, item, "write `... == 0`, `... > 0` or the like");
+    }
 }
 
 static void assert_say(struct parser *p, const struct node *n, void *into)
@@ -262,12 +275,26 @@ static bool stays_inside(struct str path)
     return true;
 }
 
+/* The path of an include, without `.` and empty components, so that one file
+ * has one path. */
 static struct str beside(struct arena *a, struct str path, struct str name)
 {
-    size_t n = path.n;
+    size_t n = path.n, from = 0;
+    struct str s;
     while (n > 0 && path.p[n - 1] != '/')
         n--;
-    return arena_format(a, "%.*s%.*s", (int)n, path.p, STR_ARG(name));
+    s = str_cut(path, 0, n);
+    for (size_t i = 0; i <= name.n; i++) {
+        struct str part = str_cut(name, from, i);
+        if (i < name.n && name.p[i] != '/')
+            continue;
+        from = i + 1;
+        if (part.n > 0 && !str_is(part, "."))
+            s = arena_format(a, "%.*s%s%.*s", STR_ARG(s),
+                             s.n == 0 || s.p[s.n - 1] == '/' ? "" : "/",
+                             STR_ARG(part));
+    }
+    return arena_str(a, s);
 }
 
 static void load_file(struct parser *p, struct str path, struct span from);
@@ -318,6 +345,16 @@ static const struct field root_fields[] = {
     {"map", true, read_map},
 };
 
+/* A spec in another version of the language is called that, and no more. */
+static bool is_other_version(struct parser *p, const struct node *root)
+{
+    uint64_t before = p->d->errors;
+    for (size_t i = 0; root->kind == NODE_MAP && i < root->count; i++)
+        if (str_is(root->keys[i]->text, "ttsw"))
+            check_version(p, root->items[i]);
+    return p->d->errors != before;
+}
+
 static void report_unreadable(struct parser *p, struct str path,
                               struct span from, enum source_problem problem)
 {
@@ -331,6 +368,22 @@ static void report_unreadable(struct parser *p, struct str path,
                       why);
 }
 
+static void say_bytes(struct parser *p, struct span at,
+                      enum source_problem problem)
+{
+    struct diag_item *item;
+    bool tab = at.src->text.p[at.begin] == '\t';
+    if (problem == SOURCE_NOT_UTF8) {
+        diag_add(p->d, "E0105", diag_at(at), "the file is not UTF-8");
+        return;
+    }
+    item = diag_add(p->d, "E0105", diag_at(at),
+                    "%s are not part of the spec language",
+                    tab ? "tabs" : "control characters and byte order marks");
+    if (tab)
+        diag_help(p->d, item, "write spaces");
+}
+
 static bool open_source(struct parser *p, struct str path, struct span from,
                         struct source *s)
 {
@@ -341,11 +394,7 @@ static bool open_source(struct parser *p, struct str path, struct span from,
     if (problem == SOURCE_SYSTEM || problem == SOURCE_TOO_LARGE)
         report_unreadable(p, path, from, problem);
     else
-        diag_add(p->d, "E0105", diag_at((struct span){s, at, at + 1}),
-                 problem == SOURCE_NOT_UTF8
-                     ? "the file is not UTF-8"
-                     : "tabs, control characters and byte order marks are "
-                       "not part of the spec language");
+        say_bytes(p, (struct span){s, at, at + 1}, problem);
     return false;
 }
 
@@ -358,9 +407,10 @@ static void load_file(struct parser *p, struct str path, struct span from)
     for (; *end != NULL; end = &(*end)->next, n++) {
         if (!str_eq((*end)->source.path, path))
             continue;
-        diag_add(p->d, "E0209", diag_at(from),
-                 "`%.*s` is included twice, or includes itself", STR_ARG(path));
-        return;
+        if ((*end)->open)
+            diag_add(p->d, "E0209", diag_at(from), "`%.*s` includes itself",
+                     STR_ARG(path));
+        return; /* two files may include a third: it is read once */
     }
     if (n >= MAX_INCLUDES) {
         diag_add(p->d, "E0111", diag_at(from), "more than 256 includes");
@@ -371,8 +421,9 @@ static void load_file(struct parser *p, struct str path, struct span from)
         return;
     *end = f;
     p->file = f;
+    f->open = true;
     root = yaml_tree(p->a, &f->source, p->d);
-    if (root == NULL)
+    if (root == NULL || is_other_version(p, root))
         return;
     if (n == 0)
         fields_read(p, root, "a spec", root_fields, FIELD_COUNT(root_fields),
@@ -380,6 +431,7 @@ static void load_file(struct parser *p, struct str path, struct span from)
     else
         fields_read(p, root, "an included file", include_fields,
                     FIELD_COUNT(include_fields), NULL);
+    f->open = false;
 }
 
 bool spec_parse(struct arena *a, struct str path, struct diag *d,

@@ -37,6 +37,8 @@ struct str suggest_nearest(struct str word, const struct str *words, size_t n)
 {
     size_t best = word.n / 3 > 1 ? word.n / 3 : 1, d;
     struct str found = {0};
+    if (word.n < 2) /* anything is near to one letter */
+        return found;
     for (size_t i = 0; i < n; i++) {
         d = suggest_distance(word, words[i], best);
         if (d < best || (d == best && found.n == 0)) {

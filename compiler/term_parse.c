@@ -185,6 +185,16 @@ static void check_result_type(struct cursor *c, const struct term *t)
                  "use `as`");
 }
 
+/* Whether a term may end here: then a missing type is just missing. */
+static bool may_end(struct cursor *c)
+{
+    struct cursor try = *c;
+    struct span at;
+    char next = cursor_peek(&try);
+    return next == '\0' || next == ',' || next == ')' ||
+           cursor_word(&try, "as", &at) || cursor_word(&try, "optional", &at);
+}
+
 /* term = ( name | op "(" args ")" ) type? */
 static const struct term *term(struct cursor *c)
 {
@@ -214,6 +224,11 @@ static const struct term *term(struct cursor *c)
         return NULL;
     if (t->op != OP_LEAF)
         check_result_type(c, t);
+    if (t->op == OP_LEAF && !t->type.given && !may_end(c)) {
+        cursor_error(c, "a type: `[axis=size, ...]`, with a dtype glued to it "
+                        "if it differs");
+        return NULL;
+    }
     if (t->op == OP_LEAF && !t->type.given) {
         struct diag_item *item =
             diag_add(c->d, "E0405", diag_at(t->at),

@@ -27,8 +27,7 @@ static struct diag_item *report(struct typing *t, const char *id,
                     STR_ARG(text));
 }
 
-/* --- types ------------------------------------------------------------------
- */
+/* --- types --- */
 
 static bool axis_of(struct typing *t, const struct axis_expr *x,
                     struct axis *out)
@@ -199,6 +198,7 @@ static bool norm_leaf(struct typing *t, const struct term *term, bool is_g,
     leaf->name = leaf->stem;
     leaf->spelled = named == NULL;
     leaf->is_g = is_g;
+    leaf->keep_at = arg_named(term, "keep")->at;
     *out = leaf;
     return named != NULL || spell(t, arg, is_g, leaf->stem, &leaf->name);
 }
@@ -333,10 +333,20 @@ static bool find_squeezed(struct typing *t, const struct term *term,
     const struct type *have = &s->arg->type;
     for (size_t i = 1; i < term->count; i++) {
         int axis = type_axis(*have, term->args[i].id);
-        if (axis < 0 || have->axes[axis].size != 1) {
-            report(t, axis < 0 ? "E0406" : "E0405", term->args[i].at,
-                   "`squeeze`: %.*s has no axis `%.*s` of size 1",
-                   STR_ARG(type_text(arena_of(t), *have)),
+        if (axis < 0) {
+            report(t, "E0406", term->args[i].at, "axis `%.*s` is not in %.*s",
+                   STR_ARG(term->args[i].id),
+                   STR_ARG(type_text(arena_of(t), *have)));
+            return false;
+        }
+        if (have->axes[axis].size != 1) {
+            report(t, "E0405", term->args[i].at,
+                   "`squeeze` removes axes of size 1; `%.*s` is %" PRIu64,
+                   STR_ARG(term->args[i].id), have->axes[axis].size);
+            return false;
+        }
+        if ((s->removed >> axis & 1) != 0) {
+            report(t, "E0413", term->args[i].at, "axis `%.*s` stands twice",
                    STR_ARG(term->args[i].id));
             return false;
         }

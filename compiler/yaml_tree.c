@@ -13,6 +13,7 @@
 #include <yaml.h>
 
 #define MAX_DEPTH 64
+#define SHARE "share structure with `templates:` and `use:`"
 
 struct reader {
     struct arena *a;
@@ -41,31 +42,49 @@ static struct span event_span(const struct reader *r)
                          byte_at(r, r->event.end_mark)};
 }
 
+/* The usual cause behind what libyaml says, or NULL. */
+static const char *usual_cause(const char *problem)
+{
+    static const char *const causes[][2] = {
+        {"mapping values are not allowed",
+         "`: ` inside a value or a reason needs quotes around it; a key "
+         "needs the indent of its neighbours"},
+        {"did not find expected ',' or",
+         "inside `{...}` and `[...]`, a text that holds `{`, `[` or `,` needs "
+         "quotes; is a bracket left open?"},
+        {"did not find expected key",
+         "a key must have the indent of its neighbours; a key that begins with "
+         "`{` needs quotes, and a text that begins with a quote ends with it"},
+        {"could not find expected ':'",
+         "a continued value must be indented deeper than its key, and a "
+         "comment ends it"},
+        {"found character that cannot start",
+         "a text that begins with `@`, `%` or a backtick needs quotes"},
+        {"block sequence entries are not allowed",
+         "a list item `- ` begins on a line of its own"},
+        {"found unexpected end of stream", "is a quote left open?"},
+    };
+    for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++)
+        if (strncmp(problem, causes[i][0], strlen(causes[i][0])) == 0)
+            return causes[i][1];
+    return NULL;
+}
+
 static void syntax_error(struct reader *r)
 {
     const yaml_parser_t *p = &r->parser;
     uint32_t at = byte_at(r, p->problem_mark);
     struct span s = {r->src, at, at + 1};
-    struct str line = source_line(r->src, r->src->lines);
-    struct diag_item *item;
     const char *problem = p->problem != NULL ? p->problem : "cannot be read";
-    if (p->problem_mark.line < r->src->lines)
-        line = source_line(r->src, (uint32_t)p->problem_mark.line + 1);
-    item = diag_add(r->d, "E0101", diag_at(s), "YAML syntax: %s", problem);
+    struct diag_item *item =
+        diag_add(r->d, "E0101", diag_at(s), "YAML syntax: %s", problem);
     if (p->context != NULL) {
         uint32_t from = byte_at(r, p->context_mark);
         diag_label(r->d, item, (struct span){r->src, from, from + 1}, "%s",
                    p->context);
     }
-    if (memchr(line.p, '{', line.n) != NULL ||
-        memchr(line.p, '[', line.n) != NULL)
-        diag_help(r->d, item,
-                  "a key or value that begins with `{` or `[`, or holds `{`, "
-                  "`[` or `,` inside `{...}`, needs quotes");
-    else
-        diag_help(r->d, item,
-                  "`: ` inside a reason needs quotes around the reason; a "
-                  "continued value must be indented deeper than its key");
+    if (usual_cause(problem) != NULL)
+        diag_help(r->d, item, "%s", usual_cause(problem));
     r->broken = true;
 }
 
@@ -85,12 +104,13 @@ static bool next_event(struct reader *r)
     return true;
 }
 
-static void refuse(struct reader *r, struct span at, const char *what)
+static void refuse(struct reader *r, struct span at, const char *what,
+                   const char *instead)
 {
     struct diag_item *item =
         diag_add(r->d, "E0105", diag_at(at),
                  "%s are not part of the spec language", what);
-    diag_help(r->d, item, "share structure with `templates:` and `use:`");
+    diag_help(r->d, item, "%s", instead);
 }
 
 static struct span inside_quotes(struct span s)
@@ -127,9 +147,9 @@ static struct node *scalar_node(struct reader *r)
         n->style = STYLE_PLAIN;
     }
     if (e->data.scalar.anchor != NULL)
-        refuse(r, n->at, "anchors");
+        refuse(r, n->at, "anchors", SHARE);
     if (e->data.scalar.tag != NULL)
-        refuse(r, n->at, "tags");
+        refuse(r, n->at, "tags", "leave it out: every value is read as text");
     return n;
 }
 
@@ -223,7 +243,7 @@ static struct node *read_node(struct reader *r, int depth)
         return scalar_node(r);
     if (r->event.type == YAML_ALIAS_EVENT || depth > MAX_DEPTH) {
         refuse(r, event_span(r),
-               depth > MAX_DEPTH ? "more than 64 levels" : "aliases");
+               depth > MAX_DEPTH ? "more than 64 levels" : "aliases", SHARE);
         r->broken = true;
         return NULL;
     }
@@ -232,10 +252,10 @@ static struct node *read_node(struct reader *r, int depth)
     n->at = event_span(r);
     if (is_map ? r->event.data.mapping_start.anchor != NULL
                : r->event.data.sequence_start.anchor != NULL)
-        refuse(r, n->at, "anchors");
+        refuse(r, n->at, "anchors", SHARE);
     if (is_map ? r->event.data.mapping_start.tag != NULL
                : r->event.data.sequence_start.tag != NULL)
-        refuse(r, n->at, "tags");
+        refuse(r, n->at, "tags", "leave it out: every value is read as text");
     if (is_map)
         read_map(r, n, depth);
     else
@@ -261,7 +281,8 @@ static struct node *read_document(struct reader *r)
     if (root == NULL || !next_event(r) || !next_event(r))
         return NULL;
     if (r->event.type != YAML_STREAM_END_EVENT)
-        refuse(r, event_span(r), "several documents");
+        refuse(r, event_span(r), "several documents",
+               "write one spec in one file");
     return root;
 }
 

@@ -46,10 +46,13 @@ class Agreement(unittest.TestCase):
         self.addCleanup(self.dir.cleanup)
         self.path = pathlib.Path(self.dir.name) / "x.ttsb"
 
-    def agree(self, label):
+    def agree(self, label, good=True):
+        """Both accept and say the same, or, unless `good`, both refuse."""
         c, whole = by_c(self.path)
         python = by_python(self.path)
         self.assertEqual(c is None, python is None, label)
+        if good:
+            self.assertTrue(whole, label)
         if c is None:
             return
         self.assertEqual(whole, python["verified"], (label, python["damaged"]))
@@ -88,7 +91,7 @@ class Agreement(unittest.TestCase):
             raw[at] ^= 1 << rng.randrange(8)
             self.path.write_bytes(
                 make_blob.reseal(raw) if i % 2 else raw)
-            self.agree((i, at))
+            self.agree((i, at), good=False)
 
 
 if __name__ == "__main__":
