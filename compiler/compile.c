@@ -86,14 +86,14 @@ enum exit_code command_compile(const struct args *args)
     struct run r;
     struct checkpoint c = {.fd = -1};
     struct coverage cover;
+    struct emit_target target = {str_c(args->output), args->jobs};
     struct emitted blob;
     run_begin(&r);
     if (run_model(&r, args->positional[0]) &&
         checkpoint_open(&r.arena, &r.diag, str_c(args->positional[1]), &c) &&
         resolve_model(&r.arena, &r.diag, &r.model, &c, args->partial, &cover) &&
         run_may_write(&r, args->output, args->positional[1]) &&
-        emit_blob(&r.arena, &r.diag, &r.model, &c, str_c(args->output),
-                  args->jobs, &blob) &&
+        emit_blob(&r.arena, &r.diag, &r.model, &c, &target, &blob) &&
         !args->quiet)
         report_compiled(&r.model, &cover, args->output, &blob);
     checkpoint_close(&c);

@@ -276,9 +276,10 @@ static bool fill_file(struct emission *e, struct str path, unsigned threads,
 }
 
 bool emit_blob(struct arena *a, struct diag *d, const struct model *m,
-               const struct checkpoint *c, struct str path, unsigned threads,
+               const struct checkpoint *c, const struct emit_target *target,
                struct emitted *out)
 {
+    struct str path = target->path;
     struct emission e = {.a = a, .d = d, .m = m, .c = c};
     struct production *p = &e.production;
     bool ok;
@@ -294,7 +295,7 @@ bool emit_blob(struct arena *a, struct diag *d, const struct model *m,
     p->pieces =
         ok ? arena_new(a, uint64_t, (size_t)e.layout.piece_count) : NULL;
     ok = ok && say_output(&e, path, outfile_open(a, path, true, &e.file));
-    if (ok && !fill_file(&e, path, threads, out)) {
+    if (ok && !fill_file(&e, path, target->threads, out)) {
         outfile_discard(&e.file);
         ok = false;
     }

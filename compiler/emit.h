@@ -12,6 +12,11 @@
 #include "checkpoint.h"
 #include "model.h"
 
+struct emit_target {
+    struct str path;
+    unsigned threads;
+};
+
 struct emitted {
     uint64_t size; /* of the file */
     uint8_t root[16];
@@ -19,7 +24,7 @@ struct emitted {
 
 /* False after a finding (E06xx for values, E0704 and E0705 for the system). */
 bool emit_blob(struct arena *a, struct diag *d, const struct model *m,
-               const struct checkpoint *c, struct str path, unsigned threads,
+               const struct checkpoint *c, const struct emit_target *target,
                struct emitted *out);
 
 #endif

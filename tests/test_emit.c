@@ -42,6 +42,7 @@ static enum exit_code compile_cut(off_t keep, unsigned threads)
     struct run r;
     struct checkpoint c;
     struct coverage cover;
+    struct emit_target target = {str_c("emit-test.ttsb"), threads};
     struct emitted blob;
     enum exit_code code;
     copy_file(CHECKPOINT, "emit-test.safetensors");
@@ -51,8 +52,7 @@ static enum exit_code compile_cut(off_t keep, unsigned threads)
         checkpoint_open(&r.arena, &r.diag, str_c("emit-test.safetensors"), &c));
     assert_true(resolve_model(&r.arena, &r.diag, &r.model, &c, false, &cover));
     assert_int_equal(truncate("emit-test.safetensors", keep), 0);
-    emit_blob(&r.arena, &r.diag, &r.model, &c, str_c("emit-test.ttsb"), threads,
-              &blob);
+    emit_blob(&r.arena, &r.diag, &r.model, &c, &target, &blob);
     checkpoint_close(&c);
     code = run_end(&r);
     unlink("emit-test.safetensors");
