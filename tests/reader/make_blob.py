@@ -154,7 +154,8 @@ def examples():
               tensor("long.one", "u8", [65536 + 100]), tensor("long.two", "u8", [65536]),
               tensor("a.4", "f4", [2, 3]), tensor("a.10", "f6_e2m3", [4]),
               tensor("dec.w2", "bool", [2], axes=["n"])),
-        group("nothing", "device", 65536, tensor("z.a", "f32", [0]), tensor("z.b", "u8", [2, 0])),
+        group("nothing", "device", 65536, tensor("z.a", "f32", [0]),
+              tensor("z.b", "f64", [2**63 - 1, 0])),
         group("tail", "device", 256, tensor("last", "c64", [2]))]
     lost = [
         group("main", "device", 256, tensor("here", "f32", [2]),
