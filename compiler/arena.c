@@ -71,7 +71,7 @@ void *arena_grow(struct arena *a, const void *old, size_t size, size_t count,
     void *fresh;
     if (*capacity > SIZE_MAX / 4)
         arena_exhausted();
-    *capacity = *capacity < 8 ? 16 : *capacity * 2;
+    *capacity = *capacity == 0 ? 4 : *capacity * 2;
     fresh = arena_take(a, size, *capacity);
     if (count != 0)
         memcpy(fresh, old, size * count);

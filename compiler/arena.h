@@ -29,7 +29,7 @@ struct arena {
 /* count * size zeroed bytes; the product is checked. */
 void *arena_take(struct arena *a, size_t size, size_t count);
 
-/* Doubles *capacity (at least 16) and copies `count` objects of `size` bytes
+/* Doubles *capacity (at least 4) and copies `count` objects of `size` bytes
  * behind `old`; the old copy stays until the arena goes. */
 void *arena_grow(struct arena *a, const void *old, size_t size, size_t count,
                  size_t *capacity);

@@ -129,6 +129,17 @@ static bool as_integer(struct str s, int64_t *out)
     return true;
 }
 
+/* Digits that as_integer found too many. */
+static bool is_long_number(struct str s)
+{
+    size_t i = s.n > 0 && s.p[0] == '-';
+    if (i == s.n)
+        return false;
+    while (i < s.n && s.p[i] >= '0' && s.p[i] <= '9')
+        i++;
+    return i == s.n;
+}
+
 static void loop_list(struct parser *p, const struct node *n, struct loop *l)
 {
     l->items = arena_new(p->a, struct loop_item, n->count);
@@ -139,6 +150,9 @@ static void loop_list(struct parser *p, const struct node *n, struct loop *l)
             continue;
         l->items[i].word = x->text;
         l->items[i].is_word = !as_integer(x->text, &l->items[i].number);
+        if (l->items[i].is_word && is_long_number(x->text))
+            diag_add(p->d, "E0213", diag_at(x->at),
+                     "the number does not fit in 64 bits");
         if (l->items[i].is_word && !is_word(x->text))
             diag_add(p->d, "E0201", diag_at(x->at),
                      "a list holds integers or words of [A-Za-z0-9_.-]");
@@ -307,17 +321,32 @@ static bool expr_uses(const struct expr *e, struct str id)
            expr_uses(e->a, id) || expr_uses(e->b, id);
 }
 
-/* Whether a name depends on a variable, by itself or through `let:`. */
-static bool name_uses(const struct block *b, const struct name *n,
-                      struct str id)
+/* Which lets depend on a variable; a let may use only earlier ones. */
+static bool *dependent_lets(struct parser *p, const struct block *b,
+                            struct str id)
 {
-    for (size_t i = 0; n != NULL && i < n->count; i++)
-        if (expr_uses(n->parts[i].expr, id))
+    bool *depends = arena_new(p->a, bool, b->let_count);
+    for (size_t i = 0; i < b->let_count; i++) {
+        depends[i] = expr_uses(b->lets[i].exprs[0], id);
+        for (size_t k = 0; k < i && !depends[i]; k++)
+            depends[i] =
+                depends[k] && expr_uses(b->lets[i].exprs[0], b->lets[k].id);
+    }
+    return depends;
+}
+
+/* Whether a name depends on a variable, by itself or through `let:`. */
+static bool name_uses(const struct block *b, const bool *depends,
+                      const struct name *n, struct str id)
+{
+    for (size_t i = 0; n != NULL && i < n->count; i++) {
+        const struct expr *e = n->parts[i].expr;
+        if (expr_uses(e, id))
             return true;
-    for (size_t i = 0; n != NULL && i < b->let_count; i++)
-        if (expr_uses(b->lets[i].exprs[0], id) && !str_eq(b->lets[i].id, id) &&
-            name_uses(b, n, b->lets[i].id))
-            return true;
+        for (size_t k = 0; k < b->let_count; k++)
+            if (depends[k] && expr_uses(e, b->lets[k].id))
+                return true;
+    }
     return false;
 }
 
@@ -326,14 +355,15 @@ static void check_loops(struct parser *p, const struct block *b)
 {
     for (size_t i = 0; i < b->loop_count; i++) {
         struct str id = b->loops[i].id;
-        bool outputs = b->use.n > 0, used = name_uses(b, b->to, id);
+        bool *lets = dependent_lets(p, b, id);
+        bool outputs = b->use.n > 0, used = name_uses(b, lets, b->to, id);
         struct diag_item *item;
         for (size_t k = 0; k < b->entry_count; k++)
             outputs = outputs || b->entries[k].kind == ENTRY_TENSOR;
         for (size_t k = 0; k < b->entry_count; k++)
-            used = used || (name_uses(b, b->entries[k].name, id) &&
+            used = used || (name_uses(b, lets, b->entries[k].name, id) &&
                             (b->entries[k].kind == ENTRY_TENSOR || !outputs));
-        used = used || (!outputs && name_uses(b, b->from, id));
+        used = used || (!outputs && name_uses(b, lets, b->from, id));
         if (used || (b->entry_count == 0 && b->use.n == 0))
             continue;
         item = diag_add(p->d, "E0203", diag_at(b->loops[i].at),

@@ -103,12 +103,30 @@ static bool read_header(struct arena *a, struct diag *d, struct checkpoint *c)
     return false;
 }
 
+static struct file_stamp stamp_of(const struct stat *st)
+{
+    return (struct file_stamp){st->st_size, st->st_mtim, st->st_ctim};
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+bool checkpoint_changed(const struct checkpoint *c)
+{
+    struct stat st;
+    return fstat(c->fd, &st) != 0 || st.st_size != c->stamp.size ||
+           !same_time(st.st_mtim, c->stamp.modified) ||
+           !same_time(st.st_ctim, c->stamp.changed);
+}
+
 bool checkpoint_open(struct arena *a, struct diag *d, struct str path,
                      struct checkpoint *out)
 {
     struct stat st;
     *out = (struct checkpoint){.path = arena_str(a, path)};
-    out->fd = open(out->path.p, O_RDONLY | O_CLOEXEC);
+    out->fd = open(out->path.p, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (out->fd < 0 || fstat(out->fd, &st) != 0) {
         system_error(d, path, errno);
         checkpoint_close(out);
@@ -121,6 +139,7 @@ bool checkpoint_open(struct arena *a, struct diag *d, struct str path,
         return false;
     }
     out->file_size = (uint64_t)st.st_size;
+    out->stamp = stamp_of(&st);
     if (!read_header(a, d, out)) {
         checkpoint_close(out);
         return false;

@@ -9,14 +9,24 @@
 #ifndef TTSW_CHECKPOINT_H
 #define TTSW_CHECKPOINT_H
 
+#include <sys/types.h>
+#include <time.h>
+
 #include "diag.h"
 #include "nametab.h"
 #include "safetensors.h"
+
+/* To tell whether a file changed since it was opened. */
+struct file_stamp {
+    off_t size;
+    struct timespec modified, changed;
+};
 
 struct checkpoint {
     struct str path; /* as the user wrote it */
     int fd;
     uint64_t file_size;
+    struct file_stamp stamp;
     struct st_header header;
     struct nametab names; /* index into header.tensors */
 };
@@ -32,6 +42,9 @@ void checkpoint_close(struct checkpoint *c);
  * (ENODATA if the file ends before). Callable from any thread. */
 int checkpoint_read(const struct checkpoint *c, uint32_t index, uint64_t offset,
                     void *out, size_t size);
+
+/* Whether the file's size or times differ from those at open. */
+bool checkpoint_changed(const struct checkpoint *c);
 
 /* "[3,4]" */
 struct str checkpoint_shape(struct arena *a, const struct st_tensor *t);

@@ -6,6 +6,7 @@
 #include "cursor.h"
 
 #define MAX_NESTING 64
+#define MAX_OPERATORS 1000 /* so that walking a tree ends soon */
 
 static bool is_digit(char c)
 {
@@ -149,6 +150,10 @@ static const struct expr *node(struct cursor *c, enum expr_kind kind,
     struct expr *e = arena_new(c->a, struct expr, 1);
     if (a == NULL || (kind != EXPR_NEGATE && b == NULL))
         return NULL;
+    if (++c->operators > MAX_OPERATORS) {
+        cursor_error(c, "at most 1000 operators in an expression");
+        return NULL;
+    }
     e->kind = kind;
     e->a = a;
     e->b = b;
@@ -287,6 +292,7 @@ const struct expr *cursor_expr(struct cursor *c, bool boolean)
     const struct expr *a;
     struct span at;
     c->boolean = boolean;
+    c->operators = 0;
     a = boolean ? comparison(c) : sum(c);
     while (boolean && a != NULL && cursor_word(c, "and", &at))
         a = node(c, EXPR_AND, a, comparison(c));

@@ -19,7 +19,8 @@ struct cursor {
     const struct source *src;
     uint32_t at, end;
     int depth;
-    bool boolean; /* comparisons may stand in parentheses */
+    int operators; /* of the expression being read */
+    bool boolean;  /* comparisons may stand in parentheses */
     bool failed;
 };
 

@@ -168,10 +168,9 @@ static bool judge_findings(struct emission *e, struct str path)
     return e->d->errors == before;
 }
 
-static int make_payload(struct emission *e, unsigned threads)
+static void make_payload(struct emission *e, unsigned threads)
 {
     size_t n = e->m->output_count;
-    int error;
     threads = threads < MAX_WORKERS ? threads : MAX_WORKERS;
     threads = threads < n ? threads : (unsigned)n;
     e->order = arena_new(e->a, uint32_t, n);
@@ -180,10 +179,9 @@ static int make_payload(struct emission *e, unsigned threads)
     qsort_r(e->order, n, sizeof *e->order, by_size, e->m->outputs);
     for (unsigned i = 0; i < threads; i++)
         e->workers[i] = produce_buffers(e->c);
-    error = pool_run(threads, n, job, e);
+    pool_run(threads, n, job, e);
     for (unsigned i = 0; i < threads; i++)
         produce_release(e->workers[i]);
-    return error;
 }
 
 /* --- sections --- */
@@ -267,10 +265,16 @@ static bool say_output(struct emission *e, struct str path, int error)
 static bool fill_file(struct emission *e, struct str path, unsigned threads,
                       struct emitted *out)
 {
-    if (!say_output(e, path, outfile_resize(&e->file, e->layout.size)) ||
-        !say_output(e, path, make_payload(e, threads)) ||
-        !judge_findings(e, path))
+    if (!say_output(e, path, outfile_resize(&e->file, e->layout.size)))
         return false;
+    make_payload(e, threads);
+    if (!judge_findings(e, path))
+        return false;
+    if (checkpoint_changed(e->c)) { /* it was read twice: no longer one file */
+        diag_add_file(e->d, "E0705", e->c->path, DIAG_NO_OFFSET,
+                      "the file changed while it was read");
+        return false;
+    }
     return say_output(e, path, write_sections(e)) &&
            say_output(e, path, write_superblock(e, out));
 }

@@ -16,6 +16,8 @@
 #include "typing.h"
 
 #define MAX_ITERATIONS 4000000
+#define MAX_LEAVES 4000000
+#define MAX_ERRORS 100000
 
 struct expansion {
     struct arena *a;
@@ -50,11 +52,16 @@ static void define_one(struct scope *s, const struct definition *def)
     scope_define(s, b);
 }
 
-static struct scope file_scope(struct expansion *x, const struct spec_file *f)
+/* The dims of a file, evaluated once. */
+static struct scope file_scope(struct expansion *x, struct spec_file *f)
 {
-    struct scope s = {.a = x->a, .d = x->d};
+    struct scope s = {.a = x->a, .d = x->d, .top = f->scope};
+    if (f->evaluated)
+        return s;
     for (size_t i = 0; i < f->dim_count; i++)
         define_one(&s, &f->dims[i]);
+    f->scope = s.top;
+    f->evaluated = true;
     return s;
 }
 
@@ -259,13 +266,6 @@ static void expand_once(struct expansion *x, struct frame *f,
                         const struct block *b)
 {
     uint64_t before = x->d->errors;
-    if (++x->iterations > MAX_ITERATIONS) {
-        if (!x->stopped)
-            diag_add(x->d, "E0216", scope_where(&f->scope, b->at),
-                     "more than %d iterations", MAX_ITERATIONS);
-        x->stopped = true;
-        return;
-    }
     for (size_t i = 0; i < b->let_count; i++)
         define_one(&f->scope, &b->lets[i]);
     if (x->d->errors != before ||
@@ -297,6 +297,28 @@ static void bind_loop(struct frame *f, const struct loop *l,
     scope_define(&f->scope, b);
 }
 
+/* Every step of every loop counts, so that expansion ends. */
+static bool may_go_on(struct expansion *x, const struct frame *f,
+                      const struct block *b)
+{
+    const char *what = NULL;
+    if (x->stopped)
+        return false;
+    if (++x->iterations > MAX_ITERATIONS)
+        what = "more than 4000000 iterations";
+    else if (x->model->leaf_count > MAX_LEAVES)
+        what = "more than 4000000 source tensors";
+    else if (x->d->errors > MAX_ERRORS)
+        what = "more than 100000 errors";
+    if (what == NULL)
+        return true;
+    diag_add(x->d, "E0216",
+             (struct diag_where){b->at, f->scope.use, f->scope.loops}, "%s",
+             what);
+    x->stopped = true;
+    return false;
+}
+
 static void expand_loops(struct expansion *x, const struct frame *outer,
                          const struct block *b, size_t depth)
 {
@@ -317,7 +339,7 @@ static void expand_loops(struct expansion *x, const struct frame *outer,
     if (lo >= hi)
         diag_add(x->d, "E0205", scope_where(&f.scope, l->range.at),
                  "the range %" PRId64 "..%" PRId64 " is empty", lo, hi);
-    for (int64_t i = lo; i < hi && !x->stopped; i++) {
+    for (int64_t i = lo; i < hi && may_go_on(x, outer, b); i++) {
         f = *outer;
         bind_loop(&f, l,
                   l->is_range ? (struct loop_item){.number = i} : l->items[i]);
@@ -357,6 +379,24 @@ static int compare_constants(const void *a, const void *b)
     return str_order(x->as->name, y->as->name);
 }
 
+/* The limits of FORMAT.md section 13; sizes as sections.c writes them. */
+static void check_constant_limits(struct expansion *x)
+{
+    const struct spec *s = x->spec;
+    uint64_t size = sizeof(struct ttsb_disk_const_head);
+    for (size_t i = 0; i < s->constant_count; i++) {
+        const struct constant *c = &s->constants[i];
+        size += sizeof(struct ttsb_disk_const) + ((c->name.n + 8) & ~7U);
+        for (size_t k = 0; k < c->count; k++)
+            size += c->items[k].kind == CONSTANT_STRING
+                        ? (c->items[k].text.n + 12) & ~(uint64_t)7
+                        : 8;
+    }
+    if (s->constant_count > TTSB_MAX_CONSTANTS || size > TTSB_MAX_CONST_SECTION)
+        diag_add(x->d, "E0218", diag_at(s->constants[0].at),
+                 "constants: at most 65535, and 16 MiB in the blob");
+}
+
 static void evaluate_constants(struct expansion *x, struct scope *s)
 {
     struct model *m = x->model;
@@ -372,6 +412,7 @@ static void evaluate_constants(struct expansion *x, struct scope *s)
     }
     qsort(m->constants, m->constant_count, sizeof *m->constants,
           compare_constants);
+    check_constant_limits(x);
 }
 
 static void check_params(struct expansion *x)

@@ -5,13 +5,15 @@
  *
  * Reading in the source's order makes each read as long as the box allows. A
  * run shorter than SMALL_RUN is fetched together with its neighbours through
- * a window, since a system call costs more than the bytes between.
+ * a window, since a system call costs more than the bytes between, unless
+ * there are too many of those.
  */
 #include "gather.h"
 
 #include "kernels.h"
 
 #define SMALL_RUN 2048
+#define MAX_WASTE 16 /* bytes read through a window for each that is used */
 
 /* Part of an output: a sub-range of each axis of the plan. */
 struct box {
@@ -139,7 +141,8 @@ static int read_box(struct gather *g, const struct plan *p, const struct box *b,
     uint32_t k = dense_from(&o, &run);
     int error;
     permute.element_size = p->element_size;
-    if (k > 0 && run * permute.element_size < SMALL_RUN)
+    if (k > 0 && run * permute.element_size < SMALL_RUN &&
+        o.stride[k - 1] <= run * MAX_WASTE)
         error = read_windows(g, p, b, &o, k, run);
     else
         error = read_runs(g, p, b, &o, k, run);

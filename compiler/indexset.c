@@ -159,8 +159,11 @@ struct str indexset_text(struct arena *a, const struct str *names,
 
 /* --- names --- */
 
+/* Stands for a number in a pattern; no UTF-8 text has this byte. */
+#define MARK "\xff"
+
 struct folded {
-    struct str pattern; /* numbers as `{` */
+    struct str pattern; /* numbers as MARK */
     struct str name;
     size_t numbers;
 };
@@ -192,7 +195,7 @@ static struct folded fold(struct arena *a, struct str name)
         j = component_end(name, i);
         part = str_cut(name, i, j);
         text_add(&t, str_c(i > 0 ? "." : ""));
-        text_add(&t, is_index(part) ? str_c("{") : part);
+        text_add(&t, is_index(part) ? str_c(MARK) : part);
         f.numbers += is_index(part);
     }
     f.pattern = (struct str){t.p, t.n};
@@ -242,7 +245,7 @@ static struct str folded_text(struct arena *a, const struct folded *f, size_t n)
     }
     is_product = product == n;
     for (c = 0, width = 0; c < f->pattern.n; c++) {
-        if (f->pattern.p[c] != '{') {
+        if (f->pattern.p[c] != MARK[0]) {
             text_add(&t, str_cut(f->pattern, c, c + 1));
         } else if (is_product) {
             text_set(&t, values[width], sizes[width]);

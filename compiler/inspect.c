@@ -304,7 +304,7 @@ static int is_blob(const char *path, bool *blob)
 {
     static const uint8_t magic[] = {0x89, 'T', 'T', 'S'};
     uint8_t first[4] = {0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     ssize_t n;
     int error;
     if (fd < 0)
@@ -314,6 +314,20 @@ static int is_blob(const char *path, bool *blob)
     close(fd);
     *blob = n == 4 && memcmp(first, magic, sizeof magic) == 0;
     return error;
+}
+
+/* Control characters of names do not reach a terminal. */
+static void clean(struct text *t)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        unsigned char c = (unsigned char)t->p[i];
+        bool c1 =
+            c == 0xc2 && i + 1 < t->n && (unsigned char)t->p[i + 1] < 0xa0;
+        t->p[n++] = (c < 0x20 && c != '\n') || c == 0x7f || c1 ? '?' : t->p[i];
+        i += c1;
+    }
+    t->n = n;
 }
 
 enum exit_code command_inspect(const struct args *args)
@@ -330,6 +344,8 @@ enum exit_code command_inspect(const struct args *args)
         inspect_blob(&r, args, &t);
     else
         inspect_safetensors(&r, args, &t);
+    if (!args->json)
+        clean(&t);
     if (t.n > 0)
         fwrite(t.p, 1, t.n, stdout);
     text_release(&t);

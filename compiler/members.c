@@ -9,174 +9,46 @@
 
 #include "cursor.h"
 
-/* C11, C++17, CUDA, Rust and Python 3, sorted by nothing but habit. */
-static const char *const keywords[] = {"auto",
-                                       "break",
-                                       "case",
-                                       "char",
-                                       "const",
-                                       "continue",
-                                       "default",
-                                       "do",
-                                       "double",
-                                       "else",
-                                       "enum",
-                                       "extern",
-                                       "float",
-                                       "for",
-                                       "goto",
-                                       "if",
-                                       "inline",
-                                       "int",
-                                       "long",
-                                       "register",
-                                       "restrict",
-                                       "return",
-                                       "short",
-                                       "signed",
-                                       "sizeof",
-                                       "static",
-                                       "struct",
-                                       "switch",
-                                       "typedef",
-                                       "union",
-                                       "unsigned",
-                                       "void",
-                                       "volatile",
-                                       "while",
-                                       "_Alignas",
-                                       "_Alignof",
-                                       "_Atomic",
-                                       "_Bool",
-                                       "_Complex",
-                                       "_Generic",
-                                       "_Imaginary",
-                                       "_Noreturn",
-                                       "_Static_assert",
-                                       "_Thread_local",
-                                       "asm",
-                                       "typeof", /* C++ */
-                                       "alignas",
-                                       "alignof",
-                                       "and",
-                                       "and_eq",
-                                       "bitand",
-                                       "bitor",
-                                       "bool",
-                                       "catch",
-                                       "char16_t",
-                                       "char32_t",
-                                       "class",
-                                       "compl",
-                                       "constexpr",
-                                       "const_cast",
-                                       "decltype",
-                                       "delete",
-                                       "dynamic_cast",
-                                       "explicit",
-                                       "export",
-                                       "false",
-                                       "friend",
-                                       "mutable",
-                                       "namespace",
-                                       "new",
-                                       "noexcept",
-                                       "not",
-                                       "not_eq",
-                                       "nullptr",
-                                       "operator",
-                                       "or",
-                                       "or_eq",
-                                       "private",
-                                       "protected",
-                                       "public",
-                                       "reinterpret_cast",
-                                       "static_assert",
-                                       "static_cast",
-                                       "template",
-                                       "this",
-                                       "thread_local",
-                                       "throw",
-                                       "true",
-                                       "try",
-                                       "typeid",
-                                       "typename",
-                                       "using",
-                                       "virtual",
-                                       "wchar_t",
-                                       "xor",
-                                       "xor_eq",
-                                       "char8_t",
-                                       "concept",
-                                       "requires",
-                                       "co_await",
-                                       "co_return",
-                                       "co_yield",
-                                       "consteval",
-                                       "constinit",
-                                       "final",
-                                       "override", /* CUDA */
-                                       "__global__",
-                                       "__device__",
-                                       "__host__",
-                                       "__shared__",
-                                       "__constant__",
-                                       "__managed__",
-                                       "__restrict__",
-                                       "__launch_bounds__",
-                                       "__noinline__",
-                                       "__forceinline__",
-                                       "__grid_constant__", /* Rust */
-                                       "as",
-                                       "async",
-                                       "await",
-                                       "crate",
-                                       "dyn",
-                                       "fn",
-                                       "impl",
-                                       "in",
-                                       "let",
-                                       "loop",
-                                       "match",
-                                       "mod",
-                                       "move",
-                                       "mut",
-                                       "pub",
-                                       "ref",
-                                       "self",
-                                       "Self",
-                                       "super",
-                                       "trait",
-                                       "type",
-                                       "unsafe",
-                                       "use",
-                                       "where",
-                                       "abstract",
-                                       "become",
-                                       "box",
-                                       "macro",
-                                       "priv",
-                                       "unsized",
-                                       "yield",
-                                       "gen", /* Python */
-                                       "False",
-                                       "None",
-                                       "True",
-                                       "assert",
-                                       "def",
-                                       "del",
-                                       "elif",
-                                       "except",
-                                       "finally",
-                                       "from",
-                                       "global",
-                                       "import",
-                                       "is",
-                                       "lambda",
-                                       "nonlocal",
-                                       "pass",
-                                       "raise",
-                                       "with"};
+/* C11, C++17, CUDA, Rust, Python 3, and macros that are everywhere. */
+/* clang-format off */
+static const char *const keywords[] = {
+    /* C11 */
+    "auto", "break", "case", "char", "const", "continue", "default", "do",
+    "double", "else", "enum", "extern", "float", "for", "goto", "if",
+    "inline", "int", "long", "register", "restrict", "return", "short",
+    "signed", "sizeof", "static", "struct", "switch", "typedef", "union",
+    "unsigned", "void", "volatile", "while", "_Alignas", "_Alignof",
+    "_Atomic", "_Bool", "_Complex", "_Generic", "_Imaginary", "_Noreturn",
+    "_Static_assert", "_Thread_local", "asm", "typeof",
+    /* C++17 and later */
+    "alignas", "alignof", "and", "and_eq", "bitand", "bitor", "bool", "catch",
+    "char16_t", "char32_t", "class", "compl", "constexpr", "const_cast",
+    "decltype", "delete", "dynamic_cast", "explicit", "export", "false",
+    "friend", "mutable", "namespace", "new", "noexcept", "not", "not_eq",
+    "nullptr", "operator", "or", "or_eq", "private", "protected", "public",
+    "reinterpret_cast", "static_assert", "static_cast", "template", "this",
+    "thread_local", "throw", "true", "try", "typeid", "typename", "using",
+    "virtual", "wchar_t", "xor", "xor_eq", "char8_t", "concept", "requires",
+    "co_await", "co_return", "co_yield", "consteval", "constinit", "final",
+    "override",
+    /* CUDA */
+    "__global__", "__device__", "__host__", "__shared__", "__constant__",
+    "__managed__", "__restrict__", "__launch_bounds__", "__noinline__",
+    "__forceinline__", "__grid_constant__",
+    /* macros that are everywhere */
+    "NULL", "EOF", "errno", "stdin", "stdout", "stderr", "linux", "unix",
+    "__func__", "__FILE__", "__LINE__", "__DATE__", "__TIME__",
+    /* Rust */
+    "as", "async", "await", "crate", "dyn", "fn", "impl", "in", "let", "loop",
+    "match", "mod", "move", "mut", "pub", "ref", "self", "Self", "super",
+    "trait", "type", "unsafe", "use", "where", "abstract", "become", "box",
+    "macro", "priv", "unsized", "yield", "gen",
+    /* Python */
+    "False", "None", "True", "assert", "def", "del", "elif", "except",
+    "finally", "from", "global", "import", "is", "lambda", "nonlocal", "pass",
+    "raise", "with",
+};
+/* clang-format on */
 
 static bool is_keyword(struct str s)
 {
@@ -211,7 +83,8 @@ static const char *component_fault(struct str c, bool first)
     if (!is_identifier(c))
         return "a component is an identifier or an index";
     if (is_keyword(c))
-        return "it is a keyword of C, C++, CUDA, Rust or Python";
+        return "it is a keyword of C, C++, CUDA, Rust or Python, or a common "
+               "macro";
     return NULL;
 }
 
@@ -374,55 +247,60 @@ struct member *members_tree(struct arena *a, struct diag *d,
     return b.root;
 }
 
-static bool same_upper(struct str x, struct str y)
+static struct str upper(struct arena *a, struct str name, const char *behind)
 {
-    bool same = x.n == y.n;
-    for (size_t i = 0; same && i < x.n; i++)
-        same = toupper((unsigned char)x.p[i]) == toupper((unsigned char)y.p[i]);
-    return same;
+    size_t n = strlen(behind);
+    char *p = arena_take(a, 1, name.n + n + 1);
+    for (size_t i = 0; i < name.n; i++)
+        p[i] = (char)toupper((unsigned char)name.p[i]);
+    memcpy(p + name.n, behind, n);
+    return (struct str){p, name.n + n};
 }
 
-/* Whether y is the macro X_COUNT that comes with a list x. */
-static bool is_count_of(const struct constant *x, struct str y)
+/* Claims the macros of constant i; the reason why one is taken, or NULL. */
+static const char *claim_macros(struct arena *a, struct nametab *macros,
+                                const struct constant *c, uint32_t i)
 {
-    size_t n = x->name.n;
-    return x->is_list && y.n == n + 6 &&
-           same_upper(x->name, str_cut(y, 0, n)) &&
-           same_upper(str_c("_count"), str_cut(y, n, y.n));
+    uint32_t first = i;
+    if (!nametab_add(a, macros, upper(a, c->name, ""), &first))
+        return first == UINT32_MAX ? "the generated header uses this name"
+                                   : "another constant has the same macro";
+    first = i;
+    if (c->is_list &&
+        !nametab_add(a, macros, upper(a, c->name, "_COUNT"), &first))
+        return "the macro of the list's length is taken";
+    return NULL;
 }
 
-static void check_constant(struct diag *d, const struct model *m, size_t i)
+static void check_constants(struct arena *a, struct diag *d,
+                            const struct model *m)
 {
     static const char *const taken[] = {
         "MODEL", "REVISION", "CONTRACT_ID", "TENSOR_COUNT", "GROUP_COUNT", "H"};
-    const struct constant *c = m->constants[i].as;
-    const char *why = NULL;
-    if (c->name.n > TTSB_MAX_NAME)
-        why = "a name has at most 255 bytes";
-    for (size_t k = 0; k < sizeof taken / sizeof taken[0]; k++)
-        if (same_upper(c->name, str_c(taken[k])) ||
-            is_count_of(c, str_c(taken[k])))
-            why = "the generated header uses this name itself";
-    for (size_t k = 0; k < m->constant_count; k++) {
-        const struct constant *x = m->constants[k].as;
-        if (k < i && same_upper(c->name, x->name))
-            why = "another constant differs in case only";
-        if (is_count_of(x, c->name))
-            why = "a list constant has a macro of this name for its length";
+    struct nametab macros = {0};
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+        uint32_t none = UINT32_MAX;
+        nametab_add(a, &macros, str_c(taken[i]), &none);
     }
-    if (is_keyword(c->name))
-        why = "it is a keyword of C, C++, CUDA, Rust or Python";
-    if (why != NULL)
-        diag_add(d, "E0503", diag_at(c->at),
-                 "constant `%.*s` cannot stand in a header: %s",
-                 STR_ARG(c->name), why);
+    for (uint32_t i = 0; i < m->constant_count; i++) {
+        const struct constant *c = m->constants[i].as;
+        const char *why = claim_macros(a, &macros, c, i);
+        if (c->name.n > TTSB_MAX_NAME)
+            why = "a name has at most 255 bytes";
+        if (is_keyword(c->name))
+            why = "it is a keyword of C, C++, CUDA, Rust or Python, or a "
+                  "common macro";
+        if (why != NULL)
+            diag_add(d, "E0503", diag_at(c->at),
+                     "constant `%.*s` cannot stand in a header: %s",
+                     STR_ARG(c->name), why);
+    }
 }
 
 void members_check(struct diag *d, const struct model *m)
 {
     struct arena scratch = {0};
     members_tree(&scratch, d, m);
+    check_constants(&scratch, d, m);
     arena_release(&scratch);
-    for (size_t i = 0; i < m->constant_count; i++)
-        check_constant(d, m, i);
 }

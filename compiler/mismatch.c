@@ -211,6 +211,16 @@ static bool same_shape(const struct leaf *leaf, const struct st_tensor *t)
     return leaf->type.rank == t->rank && same_sizes(leaf, t);
 }
 
+/* In the same module, or a slip of at most two letters. */
+static bool is_near(struct str wanted, struct str prefix, struct str name)
+{
+    size_t longer = wanted.n > name.n ? wanted.n : name.n;
+    size_t shorter = wanted.n > name.n ? name.n : wanted.n;
+    if (str_begins(name, prefix) && parent_length(name) == prefix.n)
+        return true;
+    return longer - shorter <= 2 && suggest_distance(name, wanted, 2) <= 2;
+}
+
 void mismatch_hint_missing(struct arena *a, struct diag *d,
                            struct diag_item *item, const struct leaf *leaf,
                            const struct checkpoint *c, bool *claimed)
@@ -221,13 +231,11 @@ void mismatch_hint_missing(struct arena *a, struct diag *d,
     (void)a;
     for (size_t i = 0; i < c->header.count && n < 3; i++) {
         const struct st_tensor *t = &c->header.tensors[i];
-        bool beside =
-            str_begins(t->name, prefix) && parent_length(t->name) == prefix.n;
-        bool similar = suggest_distance(t->name, leaf->name, 2) <= 2;
-        if (claimed[i] || !(beside || similar) || !same_shape(leaf, t))
-            continue;
-        near[n++] = t->name;
-        last = i;
+        if (!claimed[i] && same_shape(leaf, t) &&
+            is_near(leaf->name, prefix, t->name)) {
+            near[n++] = t->name;
+            last = i;
+        }
     }
     if (n == 1) /* one slip, one finding: it is not said as unclaimed again */
         claimed[last] = true;

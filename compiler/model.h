@@ -95,6 +95,7 @@ struct model {
     size_t leaf_count, leaf_capacity;
     struct group *groups;
     size_t group_count;
+    struct nametab group_names;
     struct constant_value *constants; /* ordered by name */
     size_t constant_count;
     struct nametab names;   /* outputs */

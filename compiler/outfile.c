@@ -11,35 +11,66 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define MODE 0666
+#define LONG_NAME 240
 
-static void split_path(struct arena *a, struct str path, struct outfile *o)
+static size_t folder_length(struct str path)
 {
     size_t n = path.n;
     while (n > 0 && path.p[n - 1] != '/')
         n--;
+    return n;
+}
+
+/* A link is written through: the file it names is replaced, not the link. */
+static struct str real_target(struct arena *a, struct str path)
+{
+    char *real = realpath(arena_str(a, path).p, NULL);
+    struct str s = real != NULL ? arena_str(a, str_c(real)) : path;
+    free(real);
+    return s;
+}
+
+static void split_path(struct arena *a, struct str path, struct outfile *o)
+{
+    size_t n = folder_length(path);
+    struct str name = str_cut(path, n, path.n);
     o->path = arena_str(a, path);
     o->directory =
         n == 0 ? arena_str(a, str_c(".")) : arena_str(a, str_cut(path, 0, n));
-    o->temporary = arena_format(a, "%.*s.%.*s.ttswc-tmp", (int)n, path.p,
-                                STR_ARG(str_cut(path, n, path.n)));
+    o->temporary =
+        arena_format(a, "%.*s.%.*s.ttswc-tmp", (int)n, path.p, STR_ARG(name));
+    if (name.n > LONG_NAME) /* no room for more: its hash instead */
+        o->temporary = arena_format(a, "%.*s.%016" PRIx64 ".ttswc-tmp", (int)n,
+                                    path.p, str_hash(name));
+}
+
+/* Whether a name still stands for the file that fd is. Whoever holds a file's
+ * lock and sees its name on it may rename or remove it: no other run will. */
+static bool has_name(int fd, const char *name)
+{
+    struct stat a, b;
+    return fstat(fd, &a) == 0 && lstat(name, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
 }
 
 /* A leftover that nobody holds is removed. 0, or EWOULDBLOCK. */
 static int remove_leftover(const struct outfile *o)
 {
-    int fd = open(o->temporary.p, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(o->temporary.p, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     int error = 0;
     if (fd < 0)
         return errno == ENOENT ? 0 : errno;
     if (flock(fd, LOCK_EX | LOCK_NB) != 0)
         error = errno;
-    else if (unlink(o->temporary.p) != 0 && errno != ENOENT)
+    else if (has_name(fd, o->temporary.p) && unlink(o->temporary.p) != 0)
         error = errno;
     close(fd);
     return error;
@@ -63,13 +94,17 @@ int outfile_open(struct arena *a, struct str path, bool unnamed,
 {
     struct stat st;
     int error;
-    *out = (struct outfile){.fd = -1};
-    split_path(a, path, out);
+    *out = (struct outfile){.fd = -1, .directory_fd = -1};
+    split_path(a, real_target(a, path), out);
     if (stat(out->path.p, &st) == 0 && !S_ISREG(st.st_mode))
         return EISDIR;
-    error = remove_leftover(out);
-    if (error != 0)
+    out->directory_fd =
+        open(out->directory.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    error = out->directory_fd < 0 ? errno : remove_leftover(out);
+    if (error != 0) {
+        outfile_discard(out);
         return error;
+    }
     error = EOPNOTSUPP;
     if (unnamed) {
         out->fd = open(out->directory.p, O_RDWR | O_TMPFILE | O_CLOEXEC, MODE);
@@ -79,6 +114,12 @@ int outfile_open(struct arena *a, struct str path, bool unnamed,
         error = open_named(out);
     if (error == 0 && flock(out->fd, LOCK_EX | LOCK_NB) != 0)
         error = errno;
+    if (error == 0 && out->named && !has_name(out->fd, out->temporary.p))
+        error = EWOULDBLOCK; /* another run took it for a leftover */
+    if (error == EWOULDBLOCK || error == EEXIST) {
+        out->named = false; /* what stands there is the other run's */
+        error = EWOULDBLOCK;
+    }
     if (error != 0)
         outfile_discard(out);
     return error;
@@ -118,23 +159,16 @@ static int give_name(struct outfile *o)
     snprintf(self, sizeof self, "/proc/self/fd/%d", o->fd);
     if (linkat(AT_FDCWD, self, AT_FDCWD, o->temporary.p, AT_SYMLINK_FOLLOW) !=
         0)
-        return errno;
+        return errno == EEXIST ? EWOULDBLOCK : errno;
     o->named = true;
     return 0;
-}
-
-static int sync_directory(const struct outfile *o)
-{
-    int fd = open(o->directory.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int error = fd < 0 || fsync(fd) != 0 ? errno : 0;
-    if (fd >= 0)
-        close(fd);
-    return error == EINVAL ? 0 : error;
 }
 
 int outfile_commit(struct outfile *o)
 {
     int error = fsync(o->fd) == 0 ? give_name(o) : errno;
+    if (error == 0 && !has_name(o->fd, o->temporary.p))
+        error = EWOULDBLOCK;
     if (error == 0 && rename(o->temporary.p, o->path.p) != 0)
         error = errno;
     if (error != 0) {
@@ -145,17 +179,22 @@ int outfile_commit(struct outfile *o)
     if (close(o->fd) != 0)
         error = errno;
     o->fd = -1;
-    return error != 0 ? error : sync_directory(o);
+    if (fsync(o->directory_fd) != 0 && errno != EINVAL && error == 0)
+        error = errno;
+    outfile_discard(o);
+    return error;
 }
 
 void outfile_discard(struct outfile *o)
 {
-    if (o->named)
+    if (o->named && has_name(o->fd, o->temporary.p))
         unlink(o->temporary.p);
     if (o->fd >= 0)
         close(o->fd);
+    if (o->directory_fd >= 0)
+        close(o->directory_fd);
     o->named = false;
-    o->fd = -1;
+    o->fd = o->directory_fd = -1;
 }
 
 int outfile_write_text(struct arena *a, struct str path, struct str text)

@@ -6,7 +6,8 @@
  * stands under its name and survives a power cut; before, and after any
  * failure or kill, the old one does. Invariant: nothing of ours is left
  * behind, but after a kill at the wrong moment one file named
- * `.NAME.ttswc-tmp`, which the next run removes.
+ * `.NAME.ttswc-tmp` (or by a hash of a very long NAME), which the next run
+ * removes. A link as target is followed.
  */
 #ifndef TTSW_OUTFILE_H
 #define TTSW_OUTFILE_H
@@ -18,7 +19,7 @@ struct outfile {
     struct str path;      /* the target */
     struct str directory; /* it lies in */
     struct str temporary; /* beside it */
-    int fd;
+    int fd, directory_fd;
     bool named; /* the temporary has its name already */
 };
 

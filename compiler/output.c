@@ -17,6 +17,10 @@ void output_groups(struct arena *a, struct model *m)
     for (size_t i = 0; i < s->group_count; i++)
         m->groups[i] = (struct group){.name = s->groups[i].name,
                                       .place = s->groups[i].place};
+    for (uint32_t i = 0; i < m->group_count; i++) {
+        uint32_t index = i;
+        nametab_add(a, &m->group_names, m->groups[i].name, &index);
+    }
 }
 
 /* --- layout --- */
@@ -204,10 +208,8 @@ static void choose_group(struct diag *d, struct model *m, struct output *o,
                      STR_ARG(o->name));
         return;
     }
-    for (; o->group < m->group_count; o->group++)
-        if (str_eq(m->groups[o->group].name, say->group))
-            return;
-    o->group = 0;
+    if (nametab_find(&m->group_names, say->group, &o->group))
+        return;
     where.at = say->group_at;
     diag_add(d, "E0509", where, "no group is called `%.*s` in `groups:`",
              STR_ARG(say->group));
@@ -243,14 +245,15 @@ void output_finish(struct arena *a, struct diag *d, struct model *m,
 static void sort_by_group(struct arena *a, struct model *m)
 {
     struct output *sorted = arena_new(a, struct output, m->output_count);
-    uint32_t n = 0;
-    for (uint32_t g = 0; g < m->group_count; g++) {
-        m->groups[g].first = n;
-        for (size_t i = 0; i < m->output_count; i++)
-            if (m->outputs[i].group == g)
-                sorted[n++] = m->outputs[i];
-        m->groups[g].count = n - m->groups[g].first;
+    uint32_t *next = arena_new(a, uint32_t, m->group_count), at = 0;
+    for (size_t i = 0; i < m->output_count; i++)
+        m->groups[m->outputs[i].group].count++;
+    for (size_t g = 0; g < m->group_count; g++) {
+        m->groups[g].first = next[g] = at;
+        at += m->groups[g].count;
     }
+    for (size_t i = 0; i < m->output_count; i++)
+        sorted[next[m->outputs[i].group]++] = m->outputs[i];
     free(m->outputs);
     m->outputs = sorted;
 }

@@ -78,17 +78,15 @@ struct plan plan_output(const struct output *o)
     type_elements(p.leaf->type, &p.elements);
     p.element_size = spec_dtype_bits(p.leaf->dtype) / 8;
     p.arithmetic = p.g != NULL || p.exps > 0;
+    if (p.element_size == 0) { /* packed: copied whole, as bytes */
+        type_bytes(p.leaf->type, p.leaf->dtype, &p.elements);
+        p.element_size = 1;
+    }
     if (p.elements == 0)
         return p;
     for (uint32_t i = 0; i < a.rank; i++)
         push_axis(&p, p.leaf->type.axes[a.from[i]].size,
                   stride_of(p.leaf->type, a.from[i]));
-    if (p.element_size == 0) { /* packed: copied whole, as bytes */
-        type_bytes(p.leaf->type, p.leaf->dtype, &p.elements);
-        p.element_size = 1;
-        p.rank = 1;
-        p.dims[0] = p.elements;
-    }
     p.identity = p.rank == 0 || (p.rank == 1 && p.strides[0] == 1);
     if (p.g != NULL)
         plan_keep(&p, &a, norm);

@@ -44,24 +44,20 @@ static int start(pthread_t *thread, struct worker *w)
     return error;
 }
 
-int pool_run(unsigned threads, size_t count,
-             void (*job)(void *context, unsigned worker, size_t i),
-             void *context)
+void pool_run(unsigned threads, size_t count,
+              void (*job)(void *context, unsigned worker, size_t i),
+              void *context)
 {
     struct pool pool = {.count = count, .job = job, .context = context};
     pthread_t ids[MAX_THREADS];
     struct worker workers[MAX_THREADS];
     unsigned started = 1;
-    int error = 0;
     threads = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads;
     for (unsigned i = 0; i < threads; i++)
         workers[i] = (struct worker){&pool, i};
-    while (started < threads && error == 0) {
-        error = start(&ids[started], &workers[started]);
-        started += error == 0;
-    }
+    while (started < threads && start(&ids[started], &workers[started]) == 0)
+        started++;
     work(&workers[0]);
     for (unsigned i = 1; i < started; i++)
         pthread_join(ids[i], NULL);
-    return error;
 }

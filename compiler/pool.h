@@ -12,10 +12,10 @@
 #include <stddef.h>
 
 /* Runs job(context, worker, i) for i in 0..count; `worker` is below
- * `threads`. With one thread everything runs in the caller. 0, or an errno if
- * a thread could not be started (the others still finish all jobs). */
-int pool_run(unsigned threads, size_t count,
-             void (*job)(void *context, unsigned worker, size_t i),
-             void *context);
+ * `threads`. The caller is one of the threads; if the system gives fewer, those
+ * do all the jobs. */
+void pool_run(unsigned threads, size_t count,
+              void (*job)(void *context, unsigned worker, size_t i),
+              void *context);
 
 #endif

@@ -12,7 +12,11 @@
 
 #include "indexset.h"
 #include "mismatch.h"
+#include "text.h"
 #include "ttsb.h"
+
+#define MAX_HINTS 100   /* searches through all names for a near one */
+#define MAX_PREFIXES 16 /* candidates for a common prefix */
 
 struct resolution {
     struct arena *a;
@@ -22,6 +26,7 @@ struct resolution {
     struct coverage *cover;
     bool partial;
     bool *claimed; /* tensors of the checkpoint */
+    size_t hints;  /* looked for so far */
 };
 
 /* The other half of a weight norm's pair. */
@@ -249,7 +254,8 @@ static void say_missing(struct resolution *r, const struct leaf *leaf)
     }
     item = diag_add(r->d, "E0301", leaf->where,
                     "no tensor `%.*s` in the checkpoint", STR_ARG(leaf->name));
-    mismatch_hint_missing(r->a, r->d, item, leaf, r->c, r->claimed);
+    if (r->hints++ < MAX_HINTS)
+        mismatch_hint_missing(r->a, r->d, item, leaf, r->c, r->claimed);
 }
 
 /* --- dtypes --- */
@@ -327,21 +333,28 @@ static void check_dtypes(struct resolution *r)
 
 /* --- common prefix --- */
 
-/* Missing names that stand behind the prefix and that nobody claims. */
-static size_t count_with_prefix(struct resolution *r, struct str prefix)
+/* Missing names that stand behind the prefix and that nobody claims; gives up
+ * once a tenth of `all` does not. */
+static size_t count_with_prefix(struct resolution *r, struct str prefix,
+                                size_t all)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < r->m->leaf_count; i++) {
+    size_t n = 0, without = 0;
+    struct text name = {0};
+    for (size_t i = 0; i < r->m->leaf_count && without * 10 <= all; i++) {
         const struct leaf *leaf = r->m->leaves[i];
         uint32_t index;
-        if (leaf->source == NO_SOURCE &&
-            nametab_find(&r->c->names,
-                         arena_format(r->a, "%.*s%.*s", STR_ARG(prefix),
-                                      STR_ARG(leaf->name)),
-                         &index) &&
+        if (leaf->source != NO_SOURCE || leaf->optional)
+            continue;
+        name.n = 0;
+        text_str(&name, prefix);
+        text_str(&name, leaf->name);
+        if (nametab_find(&r->c->names, text_view(&name), &index) &&
             !r->claimed[index])
             n++;
+        else
+            without++;
     }
+    text_release(&name);
     return n;
 }
 
@@ -362,18 +375,20 @@ static const struct leaf *first_unbound(const struct resolution *r, size_t *n)
 /* Says once, not a thousand times, that all names stand behind a prefix. */
 static bool check_prefix(struct resolution *r)
 {
-    size_t n, have;
+    size_t n, have, tried = 0;
     const struct leaf *first = first_unbound(r, &n);
     struct str prefix;
     struct diag_item *item;
-    for (size_t i = 0; n >= 2 && i < r->c->header.count; i++) {
+    for (size_t i = 0; n >= 2 && i < r->c->header.count && tried < MAX_PREFIXES;
+         i++) {
         struct str name = r->c->header.tensors[i].name;
         if (name.n <= first->name.n ||
             name.p[name.n - first->name.n - 1] != '.' ||
             !str_eq(str_cut(name, name.n - first->name.n, name.n), first->name))
             continue;
         prefix = str_cut(name, 0, name.n - first->name.n);
-        have = count_with_prefix(r, prefix);
+        tried++;
+        have = count_with_prefix(r, prefix, n);
         if (have * 10 < n * 9)
             continue;
         item = diag_add(r->d, "E0309", diag_at(r->m->spec->model_at),

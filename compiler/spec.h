@@ -179,14 +179,15 @@ struct block {
 /* --- the whole --- */
 
 struct spec_file;
+struct binding;
 
 struct template
 {
     struct str id;
     struct span at;
-    const struct spec_file *file; /* whose dims it sees */
-    struct definition *params;    /* names only */
-    bool *param_used;             /* filled by expansion */
+    struct spec_file *file;    /* whose dims it sees */
+    struct definition *params; /* names only */
+    bool *param_used;          /* filled by expansion */
     size_t param_count;
     uint64_t expanded; /* times */
     struct block *body;
@@ -205,6 +206,8 @@ struct spec_file {
     bool open; /* being read: including it again would be a cycle */
     struct definition *dims;
     size_t dim_count;
+    const struct binding *scope; /* the dims, once expansion evaluated them */
+    bool evaluated;
 };
 
 enum constant_kind { CONSTANT_INTEGER, CONSTANT_DECIMAL, CONSTANT_STRING };

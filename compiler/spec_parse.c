@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "block_parse.h"
 #include "constant_parse.h"
@@ -58,6 +59,10 @@ static void read_model(struct parser *p, const struct node *n, void *into)
         diag_add(p->d, "E0111", diag_at(n->at),
                  "a model's name is a letter and up to 158 more of "
                  "[A-Za-z0-9_.-]");
+    if (n->text.n >= 4 && strncasecmp(n->text.p, "ttsb", 4) == 0)
+        diag_add(p->d, "E0503", diag_at(n->at),
+                 "a model's name does not begin with `ttsb`: its header would "
+                 "define what ttsb.h defines");
 }
 
 static void read_revision(struct parser *p, const struct node *n, void *into)
@@ -398,11 +403,23 @@ static bool open_source(struct parser *p, struct str path, struct span from,
     return false;
 }
 
+static void read_tree(struct parser *p, const struct node *root, bool is_root)
+{
+    if (root == NULL || is_other_version(p, root))
+        return;
+    if (is_root)
+        fields_read(p, root, "a spec", root_fields, FIELD_COUNT(root_fields),
+                    &p->spec->say);
+    else
+        fields_read(p, root, "an included file", include_fields,
+                    FIELD_COUNT(include_fields), NULL);
+}
+
 /* The root, or an include; `from` is where it is included. */
 static void load_file(struct parser *p, struct str path, struct span from)
 {
     struct spec_file *f, **end = &p->spec->files;
-    const struct node *root;
+    struct arena nodes = {0};
     size_t n = 0;
     for (; *end != NULL; end = &(*end)->next, n++) {
         if (!str_eq((*end)->source.path, path))
@@ -422,15 +439,8 @@ static void load_file(struct parser *p, struct str path, struct span from)
     *end = f;
     p->file = f;
     f->open = true;
-    root = yaml_tree(p->a, &f->source, p->d);
-    if (root == NULL || is_other_version(p, root))
-        return;
-    if (n == 0)
-        fields_read(p, root, "a spec", root_fields, FIELD_COUNT(root_fields),
-                    &p->spec->say);
-    else
-        fields_read(p, root, "an included file", include_fields,
-                    FIELD_COUNT(include_fields), NULL);
+    read_tree(p, yaml_tree(&nodes, p->a, &f->source, p->d), n == 0);
+    arena_release(&nodes);
     f->open = false;
 }
 

@@ -60,7 +60,7 @@ static inline bool str_ends(struct str a, const char *end)
 /* The part [from, to). */
 static inline struct str str_cut(struct str a, size_t from, size_t to)
 {
-    return (struct str){a.p + from, to - from};
+    return (struct str){from == 0 ? a.p : a.p + from, to - from};
 }
 
 /* Length of the valid UTF-8 sequence at p (of n bytes), 0 if there is none:

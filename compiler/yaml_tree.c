@@ -15,8 +15,16 @@
 #define MAX_DEPTH 64
 #define SHARE "share structure with `templates:` and `use:`"
 
+/* The place that was found last: long lines are walked once. */
+struct known {
+    size_t line, column;
+    uint32_t byte;
+};
+
 struct reader {
-    struct arena *a;
+    struct arena *a;     /* for nodes: as long as the tree */
+    struct arena *texts; /* for what YAML decodes: as long as the spec */
+    struct known known;
     const struct source *src;
     struct diag *d;
     yaml_parser_t parser;
@@ -24,19 +32,21 @@ struct reader {
     bool broken; /* libyaml gave up; nothing more can be read */
 };
 
-static uint32_t byte_at(const struct reader *r, yaml_mark_t mark)
+static uint32_t byte_at(struct reader *r, yaml_mark_t mark)
 {
     const struct source *s = r->src;
-    uint32_t at, column;
+    struct known *k = &r->known;
     if (mark.line >= s->lines)
         return (uint32_t)s->text.n;
-    at = s->line_start[mark.line];
-    for (column = 0; column < mark.column && at < s->text.n; column++)
-        at += (uint32_t)utf8_length(s->text.p + at, s->text.n - at);
-    return at;
+    if (k->line != mark.line || k->column > mark.column || k->byte == 0)
+        *k = (struct known){mark.line, 0, s->line_start[mark.line]};
+    for (; k->column < mark.column && k->byte < s->text.n; k->column++)
+        k->byte +=
+            (uint32_t)utf8_length(s->text.p + k->byte, s->text.n - k->byte);
+    return k->byte;
 }
 
-static struct span event_span(const struct reader *r)
+static struct span event_span(struct reader *r)
 {
     return (struct span){r->src, byte_at(r, r->event.start_mark),
                          byte_at(r, r->event.end_mark)};
@@ -128,8 +138,7 @@ static struct node *scalar_node(struct reader *r)
     const yaml_event_t *e = &r->event;
     n->kind = NODE_SCALAR;
     n->at = n->raw = event_span(r);
-    n->text = arena_str(r->a, (struct str){(char *)e->data.scalar.value,
-                                           e->data.scalar.length});
+    n->text = (struct str){(char *)e->data.scalar.value, e->data.scalar.length};
     switch (e->data.scalar.style) {
     case YAML_SINGLE_QUOTED_SCALAR_STYLE:
         n->style = STYLE_SINGLE;
@@ -146,6 +155,8 @@ static struct node *scalar_node(struct reader *r)
     default:
         n->style = STYLE_PLAIN;
     }
+    n->text = str_eq(n->text, span_text(n->raw)) ? span_text(n->raw)
+                                                 : arena_str(r->texts, n->text);
     if (e->data.scalar.anchor != NULL)
         refuse(r, n->at, "anchors", SHARE);
     if (e->data.scalar.tag != NULL)
@@ -286,10 +297,10 @@ static struct node *read_document(struct reader *r)
     return root;
 }
 
-struct node *yaml_tree(struct arena *a, const struct source *src,
-                       struct diag *d)
+struct node *yaml_tree(struct arena *a, struct arena *texts,
+                       const struct source *src, struct diag *d)
 {
-    struct reader r = {.a = a, .src = src, .d = d};
+    struct reader r = {.a = a, .texts = texts, .src = src, .d = d};
     struct node *root;
     if (yaml_parser_initialize(&r.parser) == 0)
         arena_exhausted();

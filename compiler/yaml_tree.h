@@ -28,9 +28,10 @@ struct node {
 };
 
 /* Parses the whole text. NULL after a syntax error; other findings leave a
- * tree that may be used for finding more. */
-struct node *yaml_tree(struct arena *a, const struct source *src,
-                       struct diag *d);
+ * tree that may be used for finding more. The nodes live in `a`; their texts
+ * in the source or in `texts`, and may outlive them. */
+struct node *yaml_tree(struct arena *a, struct arena *texts,
+                       const struct source *src, struct diag *d);
 
 /* Whether the bytes of a scalar can be read as they stand: no escape, no
  * doubled quote, no block style. Reports E0105 otherwise. */

@@ -165,6 +165,40 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(self.out.read_bytes(), whole)
         self.assertEqual(self.files(), ["big.safetensors", "big.yaml", "out.ttsb"])
 
+    def test_limits_of_constants(self):
+        """What a reader would refuse is not written."""
+        head, rest = SPEC.read_text().split("constants:\n")
+        for more in ("".join(f"  c{i}: 1\n" for i in range(65536)),
+                     "  c: [" + ", ".join(["1"] * 2100000) + "]\n"):
+            spec = self.dir / "many.yaml"
+            spec.write_text(f"{head}constants:\n{more}{rest}")
+            _, err = ck.ttswc("header", spec, "-o", self.dir / "x.h", code=1)
+            self.assertIn("E0218", err)
+
+    def test_link_as_target(self):
+        real = self.dir / "real.ttsb"
+        real.write_text("old")
+        self.out.symlink_to(real)
+        ck.ttswc("compile", "-q", SPEC, FEATURES, "-o", self.out)
+        self.assertTrue(self.out.is_symlink())
+        ck.ttswc("verify", "-q", real)
+
+    def test_long_file_name(self):
+        name = self.dir / ("n" * 250 + ".ttsb")
+        ck.ttswc("compile", "-q", SPEC, FEATURES, "-o", name)
+        self.assertEqual(self.files(), [name.name])
+
+    def test_many_missing_names_end_soon(self):
+        """Hints are bounded: 20,000 names that are all unlike."""
+        spec = self.dir / "flat.yaml"
+        spec.write_text(BIG.split("  - for")[0] + "  - tensors:\n" + "".join(
+            f"      a{i}: weight_{i * 7919}_x [out=3]\n" for i in range(20000)))
+        ckpt = self.dir / "x.safetensors"
+        ck.write_sparse(ckpt, {f"other.{i * 104729}.y": ("F32", [3])
+                               for i in range(20000)})
+        _, err = ck.ttswc("check", "-q", spec, ckpt, code=1, timeout=60)
+        self.assertIn("E0301", err)
+
     def test_mode(self):
         ck.ttswc("compile", "-q", SPEC, FEATURES, "-o", self.out)
         mask = os.umask(0)

@@ -75,6 +75,15 @@ class Memory(unittest.TestCase):
             f"layers.{i}.bias": ("F32", [8]) for i in range(20000)})
         self.held(20000, 20000)
 
+    def test_flat_spec(self):
+        """A line for each tensor: the spec itself is what is large."""
+        lines = "".join(f"      t.a{i}.bias: layers.{i}.bias [out=8]\n"
+                        for i in range(20000))
+        self.spec.write_text(HEAD + "  - tensors:\n" + lines)
+        ck.write_sparse(self.ckpt, {
+            f"layers.{i}.bias": ("F32", [8]) for i in range(20000)})
+        self.held(20000, 20000)
+
 
 if __name__ == "__main__":
     unittest.main()

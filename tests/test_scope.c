@@ -151,6 +151,21 @@ static void test_depth(void **state)
     assert_string_equal(evaluate(text, &v, id), "E0201");
 }
 
+/* So is length: a tree of sums leans to one side. */
+static void test_length(void **state)
+{
+    char text[4096], id[8];
+    int64_t v = 0;
+    (void)state;
+    for (int i = 0; i < 2002; i += 2)
+        memcpy(text + i, "1+", 2);
+    strcpy(text + 2000, "1");
+    assert_string_equal(evaluate(text, &v, id), "");
+    assert_int_equal(v, 1001);
+    strcpy(text + 2000, "1+1");
+    assert_string_equal(evaluate(text, &v, id), "E0201");
+}
+
 static void test_decimals(void **state)
 {
     static const struct {
@@ -190,9 +205,8 @@ static void test_decimals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_values),   cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_depth),    cmocka_unit_test(test_length),
         cmocka_unit_test(test_decimals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
