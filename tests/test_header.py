@@ -46,6 +46,7 @@ int main(int argc, char **argv)
     if (status != TTSB_OK) {
         features_require(blob, &error);
         printf("bind %s: %s\n", ttsb_status_name(status), error.text);
+        ttsb_close(blob);
         return 1;
     }
     printf("%g %g %d %d %d %s %s\n", (double)w.blk[1].ln_2.weight[3],
@@ -128,7 +129,8 @@ class Header(unittest.TestCase):
         done = self.build(CC, ENGINE.replace("WEIGHT", "scalar"), "-std=c11")
         self.assertEqual(done.returncode, 0, done.stderr)
         run = self.run_engine("stale.ttsb")
-        self.assertEqual(run.returncode, 1)
+        self.assertEqual(run.returncode, 1, run.stderr)
+        self.assertEqual(run.stderr, "")
         return run.stdout
 
     def test_another_layout_is_refused(self):
