@@ -79,6 +79,21 @@ class Agreement(unittest.TestCase):
             self.path.write_bytes(raw)
             self.agree(name)
 
+    def test_released_blobs(self):
+        """Files of every released container version open for ever."""
+        blobs = sorted((ck.FIXTURES / "blobs").glob("*.ttsb"))
+        self.assertGreaterEqual(len(blobs), 3)
+        for blob in blobs:
+            self.path.write_bytes(blob.read_bytes())
+            self.agree(blob.name)
+
+    def test_released_bytes(self):
+        """Today's compiler writes what the released one wrote."""
+        ck.ttswc("compile", "-q", ck.SPECS / CASES[2][0], ck.FIXTURES / CASES[2][1],
+                 "-o", self.path)
+        released = ck.FIXTURES / "blobs" / "features-1.0.ttsb"
+        self.assertEqual(self.path.read_bytes(), released.read_bytes())
+
     def test_damaged(self):
         """Flipped bytes, resealed or not: the same verdict."""
         ck.ttswc("compile", "-q", ck.SPECS / CASES[2][0], ck.FIXTURES / CASES[2][1],

@@ -10,6 +10,8 @@ import struct
 import tempfile
 import unittest
 
+import xxhash
+
 import checkpoints as ck
 
 BIGVGAN = ck.FIXTURES / "bigvgan"
@@ -97,6 +99,42 @@ class BigVgan(unittest.TestCase):
         known = (BIGVGAN / "IDENTITIES").read_text().split()
         self.assertEqual([self.a["contract_id"], self.a["root"], self.b["root"]],
                          known)
+
+EXAMPLE = """\
+ttsw: 1
+model: example
+revision: 1
+source_dtype: f32
+store: f32
+layout: [out, in]
+constants: {rate: 22050}
+map:
+  - tensors:
+      a.bias: a [out=2]
+"""
+
+
+class FormatExample(unittest.TestCase):
+    def test_dump(self):
+        """The hex dump in FORMAT.md is what the compiler writes, and the
+        contract text there has the blob's contract id."""
+        blocks = (ck.ROOT / "runtime" / "FORMAT.md").read_text().split("```\n")
+        with tempfile.TemporaryDirectory() as holder:
+            folder = pathlib.Path(holder)
+            (folder / "x.yaml").write_text(EXAMPLE)
+            ck.write(folder / "x.safetensors",
+                     {"a": ("F32", [2], struct.pack("<2f", 1, -2))})
+            ck.ttswc("compile", "-q", folder / "x.yaml", folder / "x.safetensors",
+                     "-o", folder / "x.ttsb")
+            raw = (folder / "x.ttsb").read_bytes()
+        rows = [(at, raw[at:at + 16]) for at in range(0, len(raw), 16)]
+        dump = "".join(
+            f"{at:06x}  {row.hex(' ')}  "
+            + "".join(chr(b) if 32 <= b < 127 else "." for b in row) + "\n"
+            for at, row in rows if any(row))
+        self.assertEqual(len(raw), 131072)
+        self.assertEqual(blocks[-2], dump)
+        self.assertEqual(xxhash.xxh3_128_digest(blocks[-4].encode()), raw[56:72])
 
 
 class Features(unittest.TestCase):
