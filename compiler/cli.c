@@ -186,11 +186,14 @@ static enum exit_code parse(const struct command *c, int argc, char **argv,
             return wrong(c, "a value is missing behind", argv[i]);
         if (o->value != NULL && value == NULL)
             value = argv[++i];
-        if (!apply(o, value, args))
-            return wrong(c, "unusable value", value);
+        if (!apply(o, value, args)) {
+            char what[64];
+            snprintf(what, sizeof what, "unusable value of %s", o->name);
+            return wrong(c, what, value);
+        }
     }
     if (args->count < c->needs)
-        return wrong(c, "an operand is missing", "");
+        return wrong(c, "an operand is missing of", c->operands);
     if (strchr(c->options, 'O') != NULL && args->output == NULL)
         return wrong(c, "-o FILE is missing", "");
     return EXIT_OK;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "checkpoint.h"
@@ -154,6 +155,17 @@ static void json_group(struct text *t, const struct ttsb_blob *b, uint32_t i)
                 g.size, g.tensor_count);
 }
 
+/* The shortest of up to 17 digits that reads back as the same number. */
+static void put_decimal(struct text *t, double x)
+{
+    char digits[40];
+    int n = 1;
+    do
+        snprintf(digits, sizeof digits, "%.*g", n, x);
+    while (strtod(digits, NULL) != x && ++n <= 17);
+    text_c(t, digits);
+}
+
 static void put_item(struct text *t, const struct ttsb_blob *b,
                      const struct ttsb_constant *c, uint32_t item, bool json)
 {
@@ -172,7 +184,7 @@ static void put_item(struct text *t, const struct ttsb_blob *b,
         if (json)
             text_format(t, "\"%016" PRIx64 "\"", bits);
         else
-            text_format(t, "%.17g", x);
+            put_decimal(t, x);
         break;
     default:
         ttsb_constant_string(b, c, item, &s);

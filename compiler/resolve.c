@@ -391,7 +391,7 @@ static bool check_prefix(struct resolution *r)
         have = count_with_prefix(r, prefix, n);
         if (have * 10 < n * 9)
             continue;
-        item = diag_add(r->d, "E0309", diag_at(r->m->spec->model_at),
+        item = diag_add(r->d, "E0309", first->where,
                         "%zu of %zu missing names stand in the checkpoint "
                         "behind the prefix `%.*s`",
                         have, n, STR_ARG(prefix));

@@ -82,8 +82,10 @@ static bool check_magic(struct ttsb__walk *w, const struct ttsb_blob *blob)
     fault = prefix_fault(TTSB_BAD_MAGIC, "magic", 0, load_u64(blob->bytes));
     fault.expected = load_u64(magic);
     w->result = ttsb__fail(w->error, &fault,
-                           "this is not a .ttsb file: its first 8 bytes are "
-                           "others");
+                           "this is not a .ttsb file: it begins with "
+                           "%02x %02x %02x %02x, not with 89 54 54 53",
+                           blob->bytes[0], blob->bytes[1], blob->bytes[2],
+                           blob->bytes[3]);
     return false;
 }
 
@@ -178,6 +180,23 @@ static bool check_zeros(struct ttsb__walk *w, const struct ttsb_blob *blob,
     return ttsb__expect(w, field, 0);
 }
 
+static bool check_file_size(struct ttsb__walk *w, const struct ttsb_blob *blob,
+                            struct ttsb__field file)
+{
+    struct ttsb__fault fault =
+        prefix_fault(TTSB_BAD_FILE_SIZE, "file size", AT_FILE_SIZE, file.found);
+    if (file.found == blob->size)
+        return true;
+    fault.expected = blob->size;
+    w->result = ttsb__fail(w->error, &fault,
+                           "the file has %" PRIu64 " bytes and by its "
+                           "superblock %" PRIu64 ": %s",
+                           blob->size, file.found,
+                           blob->size < file.found ? "it was cut short"
+                                                   : "something follows it");
+    return false;
+}
+
 static bool check_reserved(struct ttsb__walk *w, const struct ttsb_blob *blob)
 {
     const struct ttsb__field size = {"superblock size", AT_SIZE,
@@ -186,8 +205,7 @@ static bool check_reserved(struct ttsb__walk *w, const struct ttsb_blob *blob)
                                      load_u64(blob->bytes + AT_FILE_SIZE)};
     const struct ttsb__field zero = {"zero", AT_ZERO, 0};
     const struct ttsb__field rest = {"rest", AT_REST, 0};
-    w->status = TTSB_BAD_FILE_SIZE;
-    if (!ttsb__expect(w, file, blob->size))
+    if (!check_file_size(w, blob, file))
         return false;
     w->status = TTSB_BAD_PREFIX;
     if (!ttsb__expect(w, size, TTSB_SUPERBLOCK_SIZE))

@@ -28,8 +28,11 @@ static int32_t fail_system(struct ttsb_error *error, int32_t status,
                                       .system_errno = cause,
                                       .tensor = TTSB_NO_TENSOR,
                                       .field = call};
-    return ttsb__fail(error, &fault, "%s: %s failed with errno %d",
-                      ttsb_status_text(status), call, cause);
+    char words[128];
+    if (cause == 0)
+        return ttsb__fail(error, &fault, "%s", ttsb_status_text(status));
+    return ttsb__fail(error, &fault, "%s: %s: %s", ttsb_status_text(status),
+                      call, strerror_r(cause, words, sizeof(words)));
 }
 
 static int32_t map_anonymous(struct ttsb_blob *blob, uint8_t **memory,
@@ -57,7 +60,7 @@ static int32_t read_all(int fd, uint8_t *memory, uint64_t size,
         if (n < 0)
             return fail_system(error, TTSB_SYSTEM_READ, "pread", errno);
         if (n == 0) /* it became shorter since fstat */
-            return fail_system(error, TTSB_SYSTEM_READ, "pread", 0);
+            return fail_system(error, TTSB_SYSTEM_READ, "pread", ENODATA);
         done += (uint64_t)n;
     }
     return TTSB_OK;

@@ -115,6 +115,22 @@ bool ttsb__fill(void *out, void *value, uint32_t size)
     return true;
 }
 
+static bool is_blobs_fault(int32_t status)
+{
+    return status >= TTSB_TOO_SHORT && status < TTSB_SYSTEM_OPEN;
+}
+
+/* What to do, behind what is wrong; where the text says it already, or has no
+ * room for it, it stays as it is. */
+static void add_remedy(struct ttsb_error *error)
+{
+    static const char remedy[] = "; copy it again, or " TTSB__REBUILD;
+    size_t n = strlen(error->text);
+    if (strstr(error->text, TTSB__REBUILD) == NULL &&
+        sizeof(remedy) <= sizeof(error->text) - n)
+        memcpy(error->text + n, remedy, sizeof(remedy));
+}
+
 int32_t ttsb__fail(struct ttsb_error *error, const struct ttsb__fault *fault,
                    const char *format, ...)
 {
@@ -131,6 +147,8 @@ int32_t ttsb__fail(struct ttsb_error *error, const struct ttsb__fault *fault,
     va_start(args, format);
     vsnprintf(value.text, sizeof(value.text), format, args);
     va_end(args);
+    if (is_blobs_fault(fault->status))
+        add_remedy(&value);
     ttsb__fill(error, &value, sizeof(value));
     return fault->status;
 }

@@ -140,8 +140,10 @@ static int32_t verify_section(const struct ttsb_blob *blob,
     fault.found = ttsb__hash_head(hash);
     fault.expected = ttsb__hash_head(s->hash);
     return ttsb__fail(error, &fault,
-                      "the section of type %u at byte %" PRIu64 " is damaged: "
-                      "it has another hash",
+                      "%s of type %u at byte %" PRIu64 " is damaged: it has "
+                      "another hash",
+                      s->type == TTSB_SECTION_META ? "the section META"
+                                                   : "a section",
                       s->type, s->offset);
 }
 

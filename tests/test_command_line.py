@@ -227,9 +227,9 @@ class CommandLine(unittest.TestCase):
         self.assertIn("tok.weight", err)
         self.assertEqual(out, "")
 
-    def test_every_flipped_bit_is_noticed(self):
-        """Each bit of the index part and the tensors, a sample of the zeros
-        between; in process by test_runtime_open, here through the program."""
+    def test_flipped_bits_are_noticed(self):
+        """One bit of every 997th byte, through the program; every bit of a
+        small blob is flipped in process, by test_runtime_open."""
         ck.ttswc("compile", "-q", SPEC, FEATURES, "-o", self.out)
         good = self.out.read_bytes()
         for at in range(0, len(good), 997):
