@@ -2,58 +2,46 @@
  *
  * test_kernels_cuda.c - the device's kernels against the host's, bit for bit.
  *
- * In: nothing; the inputs are made here: every 16-bit code, the ties of every
- * rounding and the numbers beside them, each exponent, NaNs with payloads,
- * powers of two and their neighbours for the integers, random numbers of fixed
- * seeds. Out: a line for each kernel, and exit 0 where every byte of every
- * result, the guard around it, and what was found are the host's. Else exit 1,
- * a failing kernel's line being its first difference. Skipped (exit 77) where
- * there is no device. Invariant: both sides begin with the same bytes, so what
- * a kernel should not have written shows too. Buffers that need no alignment
- * are tried without it; where an element is a byte, with more elements than a
- * grid has threads.
+ * In: nothing; inputs are made here: every 16-bit code, every rounding's ties
+ * and their neighbours, each exponent, NaNs with payloads, integers' edges,
+ * random numbers of fixed seeds. Out: a line for each kernel, and exit 0 where
+ * every byte of its buffers, the guards around them, and what it found are the
+ * host's; else exit 1, the line naming the first difference. Skipped (exit 77)
+ * where there is no device. Invariant: both sides begin with the same bytes, so
+ * what a kernel should not have written shows too; `void` buffers lie at odd
+ * addresses, which a device forgives less than a host.
  */
-#include "kernels_cuda.h"
-
 #include <cuda_runtime_api.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels_cuda.h"
+
 #define SKIPPED 77
 #define GUARD 64 /* bytes before and behind a buffer; keeps its alignment */
-#define LONG_COUNT (65536U * 256 + 1001) /* more than a grid's threads */
+#define INPUT_SIZE (4096U * 24 * 24 * 8) /* bytes of the largest input */
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-static const struct {
-    const char *name;
-    unsigned bits;
-} dtypes[TTSB_DTYPE_COUNT] = {
-    {"none", 0},    {"BOOL", 8},    {"U8", 8},       {"I8", 8},
-    {"U16", 16},    {"I16", 16},    {"U32", 32},     {"I32", 32},
-    {"U64", 64},    {"I64", 64},    {"F16", 16},     {"BF16", 16},
-    {"F32", 32},    {"F64", 64},    {"C64", 64},     {"F8_E4M3", 8},
-    {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"E4M3FNUZ", 8}, {"E5M2FNUZ", 8},
-    {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6},
-};
+/* Bits of an element, by dtype. */
+static const unsigned char bits_of[TTSB_DTYPE_COUNT] = {
+    0,  8,  8,  8, 16, 16, 32, 32, 64, 64, 16, 16,
+    32, 64, 64, 8, 8,  8,  8,  8,  4,  6,  6};
 
-/* Doubles' bits: zeros, subnormals, ones, extremes, infinities, NaNs. */
-static const uint64_t specials[] = {
-    0x0000000000000000, 0x8000000000000000, 0x0000000000000001,
-    0x800fffffffffffff, 0x0010000000000000, 0x3ff0000000000000,
-    0xbff0000000000000, 0x4000000000000000, 0x7fefffffffffffff,
-    0xffefffffffffffff, 0x7ff0000000000000, 0xfff0000000000000,
-    0x7ff8000000000000, 0xfff8000000012345, 0x7ff0000000000001,
-    0xfff4000000000000, 0x7fffffffffffffff};
+enum kernel { CAST, SCAN, PERMUTE, SUMSQ, FACTORS, SCALE, EXP, KERNELS };
+static const char *const names[KERNELS] = {
+    "cast",       "scan_nonfinite",    "permute",
+    "sumsq_keep", "weight_norm_scale", "scale_keep",
+    "exp"};
+static const struct kernel_cuda_found nothing = {0, UINT64_MAX};
 
-/* The kernel under test and what it is given. */
 struct bench {
-    const char *kernel;
-    char what[96];
-    cudaStream_t stream;
-    struct kernel_cuda_found *found; /* device memory */
-    unsigned long long elements;     /* compared so far */
-    bool failed;
+    enum kernel kernel; /* under test */
+    char what[80];      /* it is given */
+    struct kernel_cuda_call call;
+    unsigned long long bytes[KERNELS]; /* compared so far */
+    unsigned failures[KERNELS];        /* only the first is printed */
 };
 
 /* A failing device is no difference: what follows would mean nothing. */
@@ -61,137 +49,94 @@ static void need(const struct bench *b, cudaError_t rc)
 {
     if (rc == cudaSuccess)
         return;
-    printf("%s: %s: %s\n", b->kernel, b->what, cudaGetErrorString(rc));
+    printf("%s: %s: %s\n", names[b->kernel], b->what, cudaGetErrorString(rc));
     exit(1);
 }
 
 static void *get(const struct bench *b, size_t size)
 {
-    void *p = malloc(size + 1);
+    void *p = calloc(1, size + 8);
     need(b, p == NULL ? cudaErrorMemoryAllocation : cudaSuccess);
     return p;
 }
 
-/* Whether a difference is the kernel's first, which alone is printed. */
-static bool differ(struct bench *b)
-{
-    const bool first = !b->failed;
-    b->failed = true;
-    if (first)
-        printf("%s: %s: ", b->kernel, b->what);
-    return first;
-}
-
-/* A buffer and its guard, on both sides. */
+/* A buffer on both sides, each in a guard. */
 struct twin {
-    unsigned char *host;
-    unsigned char *device;
-    size_t lead; /* where the buffer begins */
+    void *host;
+    void *device;
     size_t size;
     size_t width; /* of an element */
+    size_t lead;  /* guard before the buffer */
 };
-
-static size_t twin_all(const struct twin *t)
-{
-    return t->lead + t->size + GUARD;
-}
-
-static void *on_host(const struct twin *t)
-{
-    return t->host + t->lead;
-}
-
-static void *on_device(const struct twin *t)
-{
-    return t->device + t->lead;
-}
 
 /* `bytes` may be NULL, for a result. */
 static struct twin twin_make(const struct bench *b, const void *bytes,
                              size_t size, size_t width, size_t shift)
 {
-    struct twin t = {NULL, NULL, GUARD + shift, size, width};
+    struct twin t = {NULL, NULL, size, width, GUARD + shift};
+    const size_t all = t.lead + size + GUARD;
+    unsigned char *host = get(b, all);
     void *device;
-    t.host = get(b, twin_all(&t));
-    memset(t.host, 0xa5, twin_all(&t));
+    memset(host, 0xa5, all);
     if (bytes != NULL)
-        memcpy(on_host(&t), bytes, size);
-    need(b, cudaMalloc(&device, twin_all(&t)));
-    t.device = device;
-    need(b, cudaMemcpy(device, t.host, twin_all(&t), cudaMemcpyHostToDevice));
+        memcpy(host + t.lead, bytes, size);
+    need(b, cudaMalloc(&device, all));
+    need(b, cudaMemcpy(device, host, all, cudaMemcpyHostToDevice));
+    t.host = host + t.lead;
+    t.device = (unsigned char *)device + t.lead;
     return t;
 }
 
-static void twin_free(const struct bench *b, struct twin *t)
+/* Compares both sides, and makes the device's like the host's. */
+static void twin_check(struct bench *b, const struct twin *t)
 {
-    need(b, cudaFree(t->device));
-    free(t->host);
-}
-
-static unsigned long long element(const struct twin *t,
-                                  const unsigned char *bytes, size_t i)
-{
-    unsigned long long v = 0;
-    memcpy(&v, bytes + t->lead + i * t->width, t->width);
-    return v;
-}
-
-/* Compares and frees; element i was made from element i of `from`, if any. */
-static void twin_end(struct bench *b, struct twin *t, const struct twin *from)
-{
-    const size_t all = twin_all(t);
+    const size_t all = t->lead + t->size + GUARD;
+    unsigned char *host = (unsigned char *)t->host - t->lead;
+    void *device = (unsigned char *)t->device - t->lead;
     unsigned char *back = get(b, all);
+    unsigned long long here = 0, there = 0;
     size_t i = 0;
-    need(b, cudaMemcpy(back, t->device, all, cudaMemcpyDeviceToHost));
-    b->elements += t->size / t->width;
-    if (memcmp(back, t->host, all) != 0 && differ(b)) {
-        while (back[i] == t->host[i])
+    need(b, cudaMemcpy(back, device, all, cudaMemcpyDeviceToHost));
+    if (memcmp(back, host, all) != 0 && b->failures[b->kernel]++ == 0) {
+        while (back[i] == host[i])
             i++;
-        if (i < t->lead || i >= t->lead + t->size) {
-            printf("wrote %zu bytes behind the beginning of %zu\n", i - t->lead,
-                   t->size);
-        } else {
-            i = (i - t->lead) / t->width;
-            printf("element %zu is %llx, not %llx", i, element(t, back, i),
-                   element(t, t->host, i));
-            if (from != NULL)
-                printf(", from %llx", element(from, from->host, i));
-            printf("\n");
-        }
+        i = i < t->lead ? i : i - (i - t->lead) % t->width;
+        memcpy(&here, host + i, t->width);
+        memcpy(&there, back + i, t->width);
+        printf("%s: %s: byte %lld of %zu: host %llx, device %llx\n",
+               names[b->kernel], b->what, (long long)i - (long long)t->lead,
+               t->size, here, there);
     }
+    need(b, cudaMemcpy(device, host, all, cudaMemcpyHostToDevice));
+    b->bytes[b->kernel] += t->size;
     free(back);
-    twin_free(b, t);
 }
 
-static struct kernel_cuda_call call_begin(const struct bench *b)
+static void twin_end(struct bench *b, struct twin *t)
 {
-    const struct kernel_cuda_found none = {0, UINT64_MAX};
-    const struct kernel_cuda_call call = {b->stream, b->found};
-    need(b, cudaMemcpy(b->found, &none, sizeof none, cudaMemcpyHostToDevice));
-    return call;
+    twin_check(b, t);
+    need(b, cudaFree((unsigned char *)t->device - t->lead));
+    free((unsigned char *)t->host - t->lead);
 }
 
-/* What the call returned and found; `first` means something if count > 0. */
-static void call_end(struct bench *b, int rc, uint64_t count, uint64_t first)
+/* Compares what a call returned and found, and forgets it for the next; the
+ * host knows such arguments or not, and found `count` from `first` on. */
+static void check_call(struct bench *b, int rc, bool known, uint64_t count,
+                       uint64_t first)
 {
+    const struct kernel_cuda_found host = {count, count ? first : UINT64_MAX};
+    const int expected = known ? cudaSuccess : cudaErrorInvalidValue;
     struct kernel_cuda_found f;
-    const uint64_t expected = count == 0 ? UINT64_MAX : first;
-    if (rc != 0 && differ(b))
-        printf("returned %s\n", cudaGetErrorString((cudaError_t)rc));
-    if (rc != 0)
-        (void)cudaGetLastError();
+    (void)cudaGetLastError();
     need(b, cudaDeviceSynchronize());
-    need(b, cudaMemcpy(&f, b->found, sizeof f, cudaMemcpyDeviceToHost));
-    if ((f.count != count || f.first != expected) && differ(b))
-        printf("found %llu from %llu on, not %llu from %llu on\n", f.count,
-               f.first, (unsigned long long)count,
-               (unsigned long long)expected);
-}
-
-static void expect_refusal(struct bench *b, int rc)
-{
-    if (rc != cudaErrorInvalidValue && differ(b))
-        printf("returned %d, not cudaErrorInvalidValue\n", rc);
+    need(b, cudaMemcpy(&f, b->call.found, sizeof f, cudaMemcpyDeviceToHost));
+    if ((rc != expected || f.count != host.count || f.first != host.first) &&
+        b->failures[b->kernel]++ == 0)
+        printf("%s: %s: host %d, found %llu from %llu; device %d, %llu, %llu\n",
+               names[b->kernel], b->what, expected, host.count, host.first, rc,
+               f.count, f.first);
+    need(b,
+         cudaMemcpy(b->call.found, &nothing, sizeof f, cudaMemcpyHostToDevice));
 }
 
 /* The next 64 bits of splitmix64. */
@@ -203,154 +148,244 @@ static uint64_t random_bits(uint64_t *state)
     return z ^ z >> 31;
 }
 
-static double random_unit(uint64_t *state)
+/* F32 or F64. Every sign and exponent; of the mantissa, the upper bits none,
+ * one, all or random; the lower ones none, one, all, on, or beside the middle.
+ */
+static size_t fill_floats(unsigned char *to, size_t width)
 {
-    return (double)(random_bits(state) >> 11) * 0x1p-53;
-}
-
-/* Any bits, and often a special. */
-static double random_wild(uint64_t *state)
-{
-    const uint64_t special = specials[random_bits(state) % COUNT_OF(specials)];
-    const uint64_t any = random_bits(state);
-    const uint64_t bits = random_bits(state) % 4 == 0 ? special : any;
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-/* Every 16-bit code. */
-static size_t fill_words(unsigned char *to)
-{
-    for (uint32_t i = 0; i < 65536; i++)
-        memcpy(to + 2 * (size_t)i, &(uint16_t){(uint16_t)i}, 2);
-    return 65536 * 2;
-}
-
-/* Every upper half, with lower halves on and beside multiples of 2^12: the
- * ties towards F16 and BF16, and every kind of NaN. */
-static size_t fill_f32(unsigned char *to)
-{
-    size_t size = 0;
-    for (uint32_t i = 0; i < 65536U * 16; i++)
-        for (uint32_t d = 0; d < 3; d++, size += 4)
-            memcpy(to + size, &(uint32_t){(i << 12) + d - 1}, 4);
-    return size;
-}
-
-/* Every sign and exponent; of the mantissa, the upper bits few, odd, all or
- * random, and the lower `drop` none, on, or beside the middle. */
-static size_t fill_f64(unsigned char *to)
-{
-    const uint64_t ones = (UINT64_C(1) << 52) - 1;
+    const unsigned mantissa = width == 8 ? 52 : 23;
+    const uint64_t tops = UINT64_C(1) << (width * 8 - mantissa);
     uint64_t state = 1;
-    size_t size = 0;
-    for (uint64_t i = 0; i < 4096U * 24; i++) {
-        const uint64_t unit = UINT64_C(1) << (i % 24 + 29), half = unit >> 1;
-        const uint64_t keep[] = {0, unit, ones, random_bits(&state)};
-        const uint64_t tail[] = {0, 1, half - 1, half, half + 1, unit - 1};
-        for (size_t j = 0; j < 24; j++, size += 8) {
-            const uint64_t kept = keep[j / 6] & ones & ~(unit - 1);
-            memcpy(to + size, &(uint64_t){i / 24 << 52 | kept | tail[j % 6]},
-                   8);
+    for (uint64_t i = 0; i < tops * 24; i++) {
+        const uint64_t unit = UINT64_C(1) << (mantissa - i % 24);
+        const uint64_t low = unit - 1, half = unit >> 1;
+        const uint64_t high = (UINT64_C(1) << mantissa) - unit;
+        const uint64_t keep[] = {0, unit, high, random_bits(&state)};
+        const uint64_t tail[] = {0, 1, half - 1, half, half + 1, low};
+        for (size_t j = 0; j < 24; j++, to += width) {
+            const uint64_t bits =
+                i / 24 << mantissa | (keep[j / 6] & high) | (tail[j % 6] & low);
+            memcpy(to, &bits, width);
         }
     }
-    return size;
+    return tops * 24 * 24 * width;
 }
 
 /* All of 16 bits, powers of two and what is beside them, random sizes. */
 static size_t fill_integers(unsigned char *to, size_t width)
 {
     uint64_t state = 2;
-    size_t n = 0;
-    for (uint64_t i = 0; i < 65536; i++)
-        memcpy(to + n++ * width, &i, width);
-    for (uint64_t i = 0; i < 64 * 10; i++) {
-        const uint64_t near = (UINT64_C(1) << i / 10) + i % 5 - 2;
-        const uint64_t v = i % 10 < 5 ? near : 0 - near;
-        memcpy(to + n++ * width, &v, width);
+    for (uint64_t i = 0; i < 98304; i++) {
+        const uint64_t near = (UINT64_C(1) << i / 2 % 64) + i / 128 % 5 - 2;
+        const uint64_t edge = i / 640 % 2 == 0 ? near : 0 - near;
+        const uint64_t any = random_bits(&state) >> i / 2 % 64;
+        const uint64_t v = i % 2 == 0 ? edge : any;
+        memcpy(to + i * width, i < 65536 ? &i : &v, width);
     }
-    for (uint64_t i = 0; i < 32768; i++) {
-        const uint64_t v = random_bits(&state);
-        const uint64_t w = v >> (random_bits(&state) % 64);
-        memcpy(to + n++ * width, i % 2 == 0 ? &v : &w, width);
-    }
-    return n * width;
+    return 98304 * width;
 }
 
-/* Elements of a dtype, all that matter; the caller frees them. */
-static void *input_for(const struct bench *b, enum ttsb_dtype d, uint64_t *n)
+/* Casts; a dtype to itself is scanned, too. */
+static void run_cast(struct bench *b, struct kernel_cast pair, const void *in,
+                     uint64_t n)
 {
-    void *bytes = get(b, 4096U * 24 * 24 * 8);
-    size_t size;
-    if (d >= TTSB_U8 && d <= TTSB_I64)
-        size = fill_integers(bytes, dtypes[d].bits / 8);
-    else if (d == TTSB_F32)
-        size = fill_f32(bytes);
-    else if (d == TTSB_F64 || d == TTSB_C64)
-        size = fill_f64(bytes);
-    else
-        size = fill_words(bytes);
-    *n = size * 8 / dtypes[d].bits / 8 * 8;
-    return bytes;
-}
-
-static struct twin twin_dtype(const struct bench *b, enum ttsb_dtype d,
-                              const void *bytes, uint64_t n, size_t shift)
-{
-    const size_t width = dtypes[d].bits < 8 ? 1 : dtypes[d].bits / 8;
-    return twin_make(b, bytes, (size_t)n * dtypes[d].bits / 8, width, shift);
-}
-
-static void run_cast(struct bench *b, struct kernel_cast pair,
-                     const void *bytes, uint64_t n, size_t shift)
-{
+    const size_t from = bits_of[pair.from], to = bits_of[pair.to];
+    const bool known = kernel_cast_known(pair);
     struct kernel_range_error err = {0, 0, 0, 0};
-    struct twin src = twin_dtype(b, pair.from, bytes, n, shift);
-    struct twin dst = twin_dtype(b, pair.to, NULL, n, shift);
-    (void)kernel_cast(pair, on_host(&src), n, on_host(&dst), &err);
-    call_end(b,
-             kernel_cuda_cast(pair, on_device(&src), n, on_device(&dst),
-                              call_begin(b)),
-             err.count, err.first);
-    twin_end(b, &dst, &src);
-    twin_free(b, &src);
+    struct kernel_nonfinite found = {0, 0, 0};
+    struct twin x = twin_make(b, in, n * from / 8, from < 8 ? 1 : from / 8, 1);
+    struct twin y = twin_make(b, NULL, n * to / 8, to < 8 ? 1 : to / 8, 1);
+    b->kernel = CAST;
+    (void)snprintf(b->what, sizeof b->what, "%llu of dtype %d to %d",
+                   (unsigned long long)n, (int)pair.from, (int)pair.to);
+    (void)kernel_cast(pair, x.host, n, y.host, &err);
+    check_call(b, kernel_cuda_cast(pair, x.device, n, y.device, b->call), known,
+               err.count, err.first);
+    check_call(b, kernel_cuda_cast(pair, NULL, 0, NULL, b->call), known, 0, 0);
+    twin_end(b, &y);
+    b->kernel = pair.from == pair.to ? SCAN : CAST;
+    if (b->kernel == SCAN) {
+        kernel_scan_nonfinite(pair.from, x.host, n, &found);
+        check_call(b,
+                   kernel_cuda_scan_nonfinite(pair.from, x.device, n, b->call),
+                   true, found.count, found.first);
+    }
+    twin_end(b, &x);
 }
 
-static void try_cast(struct bench *b, struct kernel_cast pair,
-                     const void *bytes, uint64_t n)
+static void test_dtype(struct bench *b, enum ttsb_dtype d)
 {
-    for (size_t shift = 0; shift < 2; shift++) {
-        snprintf(b->what, sizeof b->what, "%s to %s, shift %zu",
-                 dtypes[pair.from].name, dtypes[pair.to].name, shift);
-        if (kernel_cast_known(pair))
-            run_cast(b, pair, bytes, n, shift);
+    unsigned char *in = get(b, INPUT_SIZE);
+    const bool integer = d >= TTSB_U8 && d <= TTSB_I64;
+    const bool wide = d == TTSB_F32 || d == TTSB_F64 || d == TTSB_C64;
+    const size_t size = wide ? fill_floats(in, d == TTSB_F32 ? 4 : 8)
+                             : fill_integers(in, integer ? bits_of[d] / 8 : 2);
+    const uint64_t n = size / bits_of[d] * 8;
+    for (int to = 0; to < TTSB_DTYPE_COUNT; to++) {
+        const struct kernel_cast pair = {d, (enum ttsb_dtype)to};
+        run_cast(b, pair, in, kernel_cast_known(pair) ? n : 8);
     }
-    snprintf(b->what, sizeof b->what, "%s to %s, nothing",
-             dtypes[pair.from].name, dtypes[pair.to].name);
-    if (kernel_cast_known(pair))
-        call_end(b, kernel_cuda_cast(pair, NULL, 0, NULL, call_begin(b)), 0, 0);
-    else
-        expect_refusal(b, kernel_cuda_cast(pair, NULL, 0, NULL, call_begin(b)));
+    free(in);
 }
 
-static void test_cast(struct bench *b)
+/* Copies, repeats, nothing, transpositions of 2 to 8 axes, windows that
+ * overlap, more elements than a grid's threads, a rank to refuse. */
+static const struct kernel_permute permutes[] = {
+    {0, 0, {0}, {0}},
+    {1, 0, {77}, {0}},
+    {2, 0, {9, 0}, {1, 9}},
+    {2, 0, {301, 500}, {1500, 3}},
+    {3, 0, {7, 11, 13}, {1, 91, 7}},
+    {3, 0, {50, 4, 60}, {1, 0, 1}},
+    {4, 0, {3, 1, 5, 4}, {20, 20, 1, 5}},
+    {8, 0, {2, 3, 2, 3, 2, 3, 2, 3}, {1, 2, 6, 12, 36, 72, 216, 432}},
+    {2, 0, {4099, 4097}, {1, 4099}},
+    {9, 0, {1, 1, 1, 1, 1, 1, 1, 1}, {0}}};
+
+static void run_permute(struct bench *b, struct kernel_permute p)
 {
-    const struct kernel_cast bytes = {TTSB_U8, TTSB_I8};
-    unsigned char *zeros = get(b, LONG_COUNT);
-    for (int from = TTSB_BOOL; from < TTSB_DTYPE_COUNT; from++) {
-        uint64_t n;
-        void *in = input_for(b, (enum ttsb_dtype)from, &n);
-        for (int to = 0; to < TTSB_DTYPE_COUNT; to++)
-            try_cast(b,
-                     (struct kernel_cast){(enum ttsb_dtype)from,
-                                          (enum ttsb_dtype)to},
-                     in, n);
-        free(in);
+    const size_t width = p.element_size;
+    uint64_t n = 1, end = 1, state = 3;
+    for (uint32_t a = 0; a < p.rank && a < KERNEL_MAX_RANK; a++) {
+        n *= p.out_dims[a];
+        end += p.out_dims[a] ? (p.out_dims[a] - 1) * p.in_strides[a] : 0;
     }
-    memset(zeros, 0, LONG_COUNT);
-    zeros[LONG_COUNT - 1] = 0xff;
-    snprintf(b->what, sizeof b->what, "U8 to I8, long");
-    run_cast(b, bytes, zeros, LONG_COUNT, 0);
-    free(zeros);
+    unsigned char *in = get(b, end * width);
+    for (size_t i = 0; i < end * width; i++)
+        in[i] = (unsigned char)random_bits(&state);
+    struct twin x = twin_make(b, in, end * width, width, 1);
+    struct twin y = twin_make(b, NULL, n * width, width, 1);
+    const bool known = kernel_permute(&p, x.host, y.host);
+    check_call(b, kernel_cuda_permute(&p, x.device, y.device, b->call), known,
+               0, 0);
+    twin_end(b, &y);
+    twin_end(b, &x);
+    free(in);
+}
+
+static void test_permute(struct bench *b)
+{
+    static const uint32_t sizes[] = {1, 2, 4, 8, 3};
+    b->kernel = PERMUTE;
+    for (size_t i = 0; i < COUNT_OF(permutes) * COUNT_OF(sizes); i++) {
+        struct kernel_permute p = permutes[i / COUNT_OF(sizes)];
+        p.element_size = sizes[i % COUNT_OF(sizes)];
+        (void)snprintf(b->what, sizeof b->what, "case %zu, size %u",
+                       i / COUNT_OF(sizes), p.element_size);
+        run_permute(b, p);
+    }
+}
+
+/* Weight norm's three kernels, each beginning from the host's results. The
+ * factors take g's place. */
+static void run_rows(struct bench *b, struct kernel_cuda_shape s,
+                     const void *in)
+{
+    const size_t rows = s.keep * 8;
+    struct kernel_sumsq *acc = get(b, s.keep * sizeof *acc);
+    struct twin x = twin_make(b, in, s.outer * rows * s.inner, 8, 0);
+    struct twin g = twin_make(b, in, rows, 8, 0);
+    struct twin sums = twin_make(b, NULL, rows, 8, 0);
+    double *sum = sums.host;
+    uint64_t first, bad = 0;
+    int rc = kernel_cuda_sumsq_keep(s, x.device, sums.device, b->call);
+    kernel_sumsq_add_keep(acc, s.outer, s.keep, s.inner, x.host);
+    for (uint64_t k = 0; k < s.keep; k++) {
+        sum[k] = kernel_sumsq_done(&acc[k]);
+        bad += sum[k] == 0 || isinf(sum[k]);
+    }
+    b->kernel = SUMSQ;
+    check_call(b, rc, true, 0, 0);
+    twin_check(b, &sums);
+    b->kernel = SCALE;
+    rc = kernel_cuda_scale_keep(s, x.device, g.device, b->call);
+    kernel_scale_keep(x.host, s.outer, s.keep, s.inner, g.host);
+    check_call(b, rc, true, 0, 0);
+    twin_end(b, &x);
+    b->kernel = FACTORS;
+    rc = kernel_cuda_weight_norm_scale(g.device, sums.device, s.keep, g.device,
+                                       b->call);
+    kernel_weight_norm_scale(g.host, acc, s.keep, g.host, &first);
+    check_call(b, rc, true, bad, first);
+    twin_end(b, &g);
+    twin_end(b, &sums);
+    free(acc);
+}
+
+/* Tame rows, of -1 to 1; wild ones, of many zeros, infinities and NaNs. */
+static void test_rows(struct bench *b)
+{
+    static const struct kernel_cuda_shape shapes[] = {
+        {1, 5000, 1}, {1, 3, 8197}, {5, 7, 13}, {4097, 3, 1}, {1, 300, 9},
+        {3, 1, 5000}, {9, 2, 4095}, {0, 3, 4},  {3, 4, 0},    {2, 0, 3}};
+    uint64_t x[80000], state = 4;
+    for (size_t i = 0; i < COUNT_OF(shapes) * 2; i++) {
+        for (size_t j = 0; j < COUNT_OF(x); j++) {
+            const uint64_t r = random_bits(&state), any = random_bits(&state);
+            const uint64_t exponents[] = {0, 0x3ff, 0x7ff, any >> 53};
+            const uint64_t mantissas[] = {0, 1, any >> 12, any << 51 >> 12};
+            const double tame = (double)(int64_t)r * 0x1p-63;
+            memcpy(&x[j], &tame, 8);
+            if (i % 2 != 0)
+                x[j] = r << 63 | exponents[r >> 1 & 3] << 52 |
+                       mantissas[r >> 3 & 3];
+        }
+        (void)snprintf(b->what, sizeof b->what, "case %zu", i);
+        run_rows(b, shapes[i / 2], x);
+    }
+}
+
+/* Every sign and exponent; -746 to 711; where the power of two changes. */
+static void test_exp(struct bench *b)
+{
+    double *in = get(b, INPUT_SIZE);
+    const size_t size = fill_floats((unsigned char *)in, 8);
+    const double ln2 = 0x1.62e42fefa39efp-1;
+    struct twin x, y;
+    uint64_t state = 5;
+    for (size_t i = 0; i < 300000; i++)
+        in[i] = -746 + 1457 * ((double)(random_bits(&state) >> 11) * 0x1p-53);
+    for (int i = 0; i < 2110 * 5; i++) /* in k + 1/2, by 5 neighbours */
+        in[i] = (i / 5 - 1080 + 0.5) * ln2 * (1 + (i % 5 - 2) * 0x1p-52);
+    b->kernel = EXP;
+    (void)snprintf(b->what, sizeof b->what, "%zu bytes", size);
+    x = twin_make(b, in, size, 8, 0);
+    y = twin_make(b, NULL, size, 8, 0);
+    kernel_exp(x.host, size / 8, y.host);
+    check_call(b, kernel_cuda_exp(x.device, size / 8, y.device, b->call), true,
+               0, 0);
+    twin_end(b, &y);
+    twin_end(b, &x);
+    free(in);
+}
+
+int main(void)
+{
+    struct bench b = {.what = "begin"};
+    cudaStream_t stream;
+    void *found;
+    unsigned failures = 0;
+    int devices = 0;
+    if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
+        printf("skipped: no CUDA device\n");
+        return SKIPPED;
+    }
+    need(&b, cudaStreamCreate(&stream));
+    need(&b, cudaMalloc(&found, sizeof nothing));
+    need(&b,
+         cudaMemcpy(found, &nothing, sizeof nothing, cudaMemcpyHostToDevice));
+    b.call = (struct kernel_cuda_call){stream, found};
+    for (int d = TTSB_BOOL; d < TTSB_DTYPE_COUNT; d++)
+        test_dtype(&b, (enum ttsb_dtype)d);
+    test_permute(&b);
+    test_rows(&b);
+    test_exp(&b);
+    for (size_t k = 0; k < KERNELS; k++) {
+        failures += b.failures[k];
+        printf("%s: %llu bytes, %u differences\n", names[k], b.bytes[k],
+               b.failures[k]);
+    }
+    need(&b, cudaFree(found));
+    need(&b, cudaStreamDestroy(stream));
+    return failures != 0;
 }
