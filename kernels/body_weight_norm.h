@@ -21,7 +21,7 @@ TTSW_HD bool body_weight_norm_scale(double g, double sumsq, double *scale)
     *scale = 0.0;
     if (norm == 0.0 || hd_bits(norm) == HD_INFINITY)
         return false;
-    *scale = hd_settle(g / norm, g, norm);
+    *scale = hd_settle(g / norm, g, sumsq); /* sqrt's own NaN is anyone's */
     return true;
 }
 
