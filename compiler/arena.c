@@ -32,13 +32,12 @@ static char *block_bytes(struct arena_block *b)
     return (char *)b + 2 * ALIGNMENT;
 }
 
-static struct arena_block *block_new(struct arena *a, size_t size)
+static struct arena_block *block_new(size_t size)
 {
     struct arena_block *b = calloc(1, 2 * ALIGNMENT + size);
     if (b == NULL)
         arena_exhausted();
     b->size = size;
-    a->total += 2 * ALIGNMENT + size;
     return b;
 }
 
@@ -53,7 +52,7 @@ void *arena_take(struct arena *a, size_t size, size_t count)
         b->used += n;
         return block_bytes(b) + b->used - n;
     }
-    b = block_new(a, n > BLOCK_SIZE / 4 ? n : BLOCK_SIZE);
+    b = block_new(n > BLOCK_SIZE / 4 ? n : BLOCK_SIZE);
     b->used = n;
     if (a->head != NULL && b->size != BLOCK_SIZE) {
         b->next = a->head->next;

@@ -17,10 +17,9 @@
 
 struct arena_block;
 
-/* Zero-initialise, or set both to NULL/0; arena_release empties it again. */
+/* Zero-initialise, arena_release empties it again. */
 struct arena {
     struct arena_block *head;
-    size_t total; /* bytes taken from the system */
 };
 
 /* n zeroed objects of T. */

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "text.h"
+
 static int read_whole(int fd, uint64_t offset, void *out, size_t size)
 {
     char *p = out;
@@ -167,11 +169,12 @@ int checkpoint_read(const struct checkpoint *c, uint32_t index, uint64_t offset,
                       size);
 }
 
-struct str checkpoint_shape(struct arena *a, const struct st_tensor *t)
+struct str checkpoint_shape(struct arena *a, const struct st_tensor *tensor)
 {
-    struct str s = str_c("[");
-    for (uint32_t i = 0; i < t->rank; i++)
-        s = arena_format(a, "%.*s%s%" PRIu64, STR_ARG(s), i > 0 ? "," : "",
-                         t->dims[i]);
-    return arena_format(a, "%.*s]", STR_ARG(s));
+    struct text t = {0};
+    struct str s;
+    text_sizes(&t, tensor->dims, tensor->rank);
+    s = arena_str(a, text_view(&t));
+    text_release(&t);
+    return s;
 }

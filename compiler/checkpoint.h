@@ -47,6 +47,6 @@ int checkpoint_read(const struct checkpoint *c, uint32_t index, uint64_t offset,
 bool checkpoint_changed(const struct checkpoint *c);
 
 /* "[3,4]" */
-struct str checkpoint_shape(struct arena *a, const struct st_tensor *t);
+struct str checkpoint_shape(struct arena *a, const struct st_tensor *tensor);
 
 #endif

@@ -9,24 +9,11 @@
 #include "hash.h"
 #include "text.h"
 
-static void put_type(struct text *t, struct type type)
-{
-    text_c(t, "[");
-    for (uint32_t i = 0; i < type.rank; i++) {
-        const struct axis *x = &type.axes[i];
-        if (i > 0)
-            text_c(t, ",");
-        text_str(t, x->name);
-        text_format(t, "%s%" PRIu64, x->name.n > 0 ? "=" : "", x->size);
-    }
-    text_c(t, "]");
-}
-
 static void put_leaf(struct text *t, const struct step *s)
 {
     text_format(t, "$%" PRIu32 ":%s ", s->leaf->number,
                 spec_dtype_name(s->leaf->dtype));
-    put_type(t, s->type);
+    type_print(t, s->type);
 }
 
 static void put_axis(struct text *t, struct type type, uint32_t axis)
@@ -69,7 +56,7 @@ static void put_step(struct text *t, const struct step *s)
         put_axis(t, s->arg->type, i);
     }
     text_c(t, ")");
-    put_type(t, s->type);
+    type_print(t, s->type);
 }
 
 static void put_value(struct text *t, const struct model *m,
@@ -87,7 +74,7 @@ static void put_value(struct text *t, const struct model *m,
     if (!cast)
         return;
     text_format(t, ",%s)", spec_dtype_name(o->dtype));
-    put_type(t, o->type);
+    type_print(t, o->type);
 }
 
 struct str contract_expression(struct arena *a, const struct model *m,
@@ -141,7 +128,7 @@ static void put_output(struct text *t, const struct model *m,
 {
     text_format(t, "tensor %.*s %s ", STR_ARG(o->name),
                 spec_dtype_name(o->dtype));
-    put_type(t, o->type);
+    type_print(t, o->type);
     text_format(t, " %.*s %" PRIu64 "%s = ", STR_ARG(m->groups[o->group].name),
                 o->offset, o->optional ? " optional" : "");
     put_value(t, m, o);
@@ -161,16 +148,6 @@ static void put_contract(struct text *t, const struct model *m)
                     m->spec->align);
     for (size_t i = 0; i < m->output_count; i++)
         put_output(t, m, &m->outputs[i]);
-}
-
-struct str contract_text(struct arena *a, const struct model *m)
-{
-    struct text t = {0};
-    struct str s;
-    put_contract(&t, m);
-    s = arena_str(a, text_view(&t));
-    text_release(&t);
-    return s;
 }
 
 void contract_seal(struct model *m)

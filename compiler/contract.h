@@ -15,9 +15,6 @@
 /* Fills m->contract_id. */
 void contract_seal(struct model *m);
 
-/* The text that is hashed. */
-struct str contract_text(struct arena *a, const struct model *m);
-
 /* The canonical expression of one output's value. */
 struct str contract_expression(struct arena *a, const struct model *m,
                                const struct output *o);

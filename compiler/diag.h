@@ -89,7 +89,4 @@ static inline struct diag_where diag_at(struct span s)
 /* The table of ids: the title of `id`, or NULL if there is no such id. */
 const char *diag_title(const char *id);
 
-/* Entry i of that table, or NULL behind the last. */
-const char *diag_id(size_t i);
-
 #endif

@@ -107,8 +107,3 @@ const char *diag_title(const char *id)
             return table[i].title;
     return NULL;
 }
-
-const char *diag_id(size_t i)
-{
-    return i < sizeof table / sizeof table[0] ? table[i].id : NULL;
-}

@@ -7,27 +7,22 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-struct text {
-    struct arena *a;
-    char *p;
-    size_t n, capacity;
-};
+#include "text.h"
 
-static void text_add(struct text *t, struct str s)
+/* Moves a text into the arena. */
+static struct str keep(struct arena *a, struct text *t)
 {
-    while (t->capacity < t->n + s.n)
-        t->p = arena_grow(t->a, t->p, 1, t->n, &t->capacity);
-    if (s.n != 0)
-        memcpy(t->p + t->n, s.p, s.n);
-    t->n += s.n;
+    struct str s = arena_str(a, text_view(t));
+    text_release(t);
+    return s;
 }
 
 static void text_value(struct text *t, const struct index_value *v)
 {
     if (v->is_word)
-        text_add(t, v->word.n == 0 ? str_c("\"\"") : v->word);
+        text_str(t, v->word.n == 0 ? str_c("\"\"") : v->word);
     else
-        text_add(t, arena_format(t->a, "%" PRId64, v->number));
+        text_format(t, "%" PRId64, v->number);
 }
 
 static int value_order(const struct index_value *a, const struct index_value *b)
@@ -75,19 +70,19 @@ static void text_set(struct text *t, const struct index_value *v, size_t n)
         text_value(t, v);
         return;
     }
-    text_add(t, str_c("{"));
+    text_str(t, str_c("{"));
     for (i = 0; i < n; i = j) {
         for (j = i + 1; j < n && !v[j].is_word && !v[i].is_word &&
                         v[j].number == v[j - 1].number + 1;)
             j++;
-        text_add(t, str_c(i > 0 ? ", " : ""));
+        text_str(t, str_c(i > 0 ? ", " : ""));
         text_value(t, &v[i]);
         if (j - i > 1) {
-            text_add(t, str_c(j - i > 2 ? ".." : ", "));
+            text_str(t, str_c(j - i > 2 ? ".." : ", "));
             text_value(t, &v[j - 1]);
         }
     }
-    text_add(t, str_c("}"));
+    text_str(t, str_c("}"));
 }
 
 /* The distinct values of column c, sorted. */
@@ -101,40 +96,40 @@ static size_t column(struct arena *a, const struct index_value *v, size_t width,
 }
 
 /* Tuples that share all but the last component print as one. */
-static void text_tuples(struct text *t, const struct index_value *v,
-                        size_t width, size_t count)
+static void text_tuples(struct text *t, struct arena *a,
+                        const struct index_value *v, size_t width, size_t count)
 {
     size_t i, j, k;
-    struct index_value *last = arena_new(t->a, struct index_value, count);
+    struct index_value *last = arena_new(a, struct index_value, count);
     for (i = 0; i < count; i = j) {
         for (j = i; j < count &&
                     tuple_order(v + i * width, v + j * width, width - 1) == 0;
              j++)
             last[j - i] = v[j * width + width - 1];
-        text_add(t, str_c(i > 0 ? ", (" : "("));
+        text_str(t, str_c(i > 0 ? ", (" : "("));
         for (k = 0; k + 1 < width; k++) {
             text_value(t, &v[i * width + k]);
-            text_add(t, str_c(", "));
+            text_str(t, str_c(", "));
         }
         text_set(t, last, j - i);
-        text_add(t, str_c(")"));
+        text_str(t, str_c(")"));
     }
 }
 
 static void text_names(struct text *t, const struct str *names, size_t width)
 {
-    text_add(t, str_c("("));
+    text_str(t, str_c("("));
     for (size_t c = 0; c < width; c++) {
-        text_add(t, str_c(c > 0 ? ", " : ""));
-        text_add(t, names[c]);
+        text_str(t, str_c(c > 0 ? ", " : ""));
+        text_str(t, names[c]);
     }
-    text_add(t, str_c(") = "));
+    text_str(t, str_c(") = "));
 }
 
 struct str indexset_text(struct arena *a, const struct str *names,
                          struct index_value *tuples, size_t width, size_t count)
 {
-    struct text t = {.a = a};
+    struct text t = {0};
     struct index_value **values = arena_new(a, struct index_value *, width);
     size_t *n = arena_new(a, size_t, width), product = 1, c;
     count = sort_unique(tuples, width, count);
@@ -144,17 +139,16 @@ struct str indexset_text(struct arena *a, const struct str *names,
     }
     if (product == count) {
         for (c = 0; c < width; c++) {
-            text_add(&t, str_c(c > 0 ? ", " : ""));
-            text_add(&t, names[c]);
-            text_add(&t, str_c(" = "));
+            text_str(&t, str_c(c > 0 ? ", " : ""));
+            text_str(&t, names[c]);
+            text_str(&t, str_c(" = "));
             text_set(&t, values[c], n[c]);
         }
     } else {
         text_names(&t, names, width);
-        text_tuples(&t, tuples, width, count);
+        text_tuples(&t, a, tuples, width, count);
     }
-    text_add(&t, (struct str){"", 1});
-    return (struct str){t.p, t.n - 1};
+    return keep(a, &t);
 }
 
 /* --- names --- */
@@ -168,16 +162,6 @@ struct folded {
     size_t numbers;
 };
 
-static bool is_index(struct str s)
-{
-    if (s.n == 0 || s.n > 9 || (s.n > 1 && s.p[0] == '0'))
-        return false;
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < '0' || s.p[i] > '9')
-            return false;
-    return true;
-}
-
 static size_t component_end(struct str s, size_t from)
 {
     while (from < s.n && s.p[from] != '.')
@@ -188,17 +172,18 @@ static size_t component_end(struct str s, size_t from)
 static struct folded fold(struct arena *a, struct str name)
 {
     struct folded f = {.name = name};
-    struct text t = {.a = a};
+    struct text t = {0};
     size_t i, j;
+    uint64_t index;
     for (i = 0; i <= name.n; i = j + 1) {
         struct str part;
         j = component_end(name, i);
         part = str_cut(name, i, j);
-        text_add(&t, str_c(i > 0 ? "." : ""));
-        text_add(&t, is_index(part) ? str_c(MARK) : part);
-        f.numbers += is_index(part);
+        text_str(&t, str_c(i > 0 ? "." : ""));
+        text_str(&t, str_is_index(part, &index) ? str_c(MARK) : part);
+        f.numbers += str_is_index(part, &index);
     }
-    f.pattern = (struct str){t.p, t.n};
+    f.pattern = keep(a, &t);
     return f;
 }
 
@@ -211,17 +196,12 @@ static int compare_folded(const void *x, const void *y)
 
 static void numbers_of(struct str name, struct index_value *out)
 {
-    size_t i, j, k, n = 0;
+    size_t i, j, n = 0;
+    uint64_t index;
     for (i = 0; i <= name.n; i = j + 1) {
-        struct str part;
         j = component_end(name, i);
-        part = str_cut(name, i, j);
-        if (!is_index(part))
-            continue;
-        out[n] = (struct index_value){0};
-        for (k = 0; k < part.n; k++)
-            out[n].number = out[n].number * 10 + (part.p[k] - '0');
-        n++;
+        if (str_is_index(str_cut(name, i, j), &index))
+            out[n++] = (struct index_value){.number = (int64_t)index};
     }
 }
 
@@ -233,7 +213,7 @@ static struct str folded_text(struct arena *a, const struct folded *f, size_t n)
     struct index_value *v = arena_new(a, struct index_value, width * n + 1);
     struct index_value **values = arena_new(a, struct index_value *, width + 1);
     struct str *names = arena_new(a, struct str, width + 1);
-    struct text t = {.a = a};
+    struct text t = {0};
     bool is_product;
     sizes = arena_new(a, size_t, width + 1);
     for (size_t i = 0; i < n; i++)
@@ -246,22 +226,21 @@ static struct str folded_text(struct arena *a, const struct folded *f, size_t n)
     is_product = product == n;
     for (c = 0, width = 0; c < f->pattern.n; c++) {
         if (f->pattern.p[c] != MARK[0]) {
-            text_add(&t, str_cut(f->pattern, c, c + 1));
+            text_str(&t, str_cut(f->pattern, c, c + 1));
         } else if (is_product) {
             text_set(&t, values[width], sizes[width]);
             width++;
         } else {
-            text_add(&t, str_c("{"));
-            text_add(&t, names[width++]);
-            text_add(&t, str_c("}"));
+            text_str(&t, str_c("{"));
+            text_str(&t, names[width++]);
+            text_str(&t, str_c("}"));
         }
     }
     if (!is_product) {
-        text_add(&t, str_c(", "));
-        text_add(&t, indexset_text(a, names, v, f->numbers, n));
+        text_str(&t, str_c(", "));
+        text_str(&t, indexset_text(a, names, v, f->numbers, n));
     }
-    text_add(&t, (struct str){"", 1});
-    return (struct str){t.p, t.n - 1};
+    return keep(a, &t);
 }
 
 size_t indexset_fold_names(struct arena *a, const struct str *names,

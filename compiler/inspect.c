@@ -38,11 +38,10 @@ static void json_safetensors(struct text *t, const struct checkpoint *c)
         text_format(t, "%s{\"dtype\":\"%s\",\"name\":", i > 0 ? "," : "",
                     spec_dtype_name((enum ttsb_dtype)x->dtype));
         meta_string(t, x->name);
-        text_format(t, ",\"offset\":%" PRIu64 ",\"shape\":[",
+        text_format(t, ",\"offset\":%" PRIu64 ",\"shape\":",
                     c->header.data_start + x->begin);
-        for (uint32_t k = 0; k < x->rank; k++)
-            text_format(t, "%s%" PRIu64, k > 0 ? "," : "", x->dims[k]);
-        text_format(t, "],\"size\":%" PRIu64 "}", x->end - x->begin);
+        text_sizes(t, x->dims, x->rank);
+        text_format(t, ",\"size\":%" PRIu64 "}", x->end - x->begin);
     }
     text_c(t, "]}\n");
 }
@@ -79,14 +78,6 @@ static void inspect_safetensors(struct run *r, const struct args *args,
 }
 
 /* --- blobs --- */
-
-static void put_shape(struct text *t, const struct ttsb_tensor *x)
-{
-    text_c(t, "[");
-    for (uint32_t k = 0; k < x->rank; k++)
-        text_format(t, "%s%" PRIu64, k > 0 ? "," : "", x->dims[k]);
-    text_c(t, "]");
-}
 
 static void put_flags(struct text *t, const struct ttsb_tensor *x,
                       const char *quote, const char *comma)
@@ -136,7 +127,7 @@ static void json_tensor(struct text *t, const struct ttsb_blob *b, uint32_t i)
     text_c(t, ",\"name\":");
     meta_string(t, str_c(x.name));
     text_format(t, ",\"offset\":%" PRIu64 ",\"shape\":", x.offset);
-    put_shape(t, &x);
+    text_sizes(t, x.dims, x.rank);
     text_format(t, ",\"size\":%" PRIu64 "}", x.size);
 }
 
@@ -250,7 +241,7 @@ static void list_tensor(struct text *t, const struct ttsb_blob *b, uint32_t i)
 {
     struct ttsb_tensor x = tensor_at(b, i);
     struct text shape = {0};
-    put_shape(&shape, &x);
+    text_sizes(&shape, x.dims, x.rank);
     text_format(t, "%12" PRIu64 " %12" PRIu64 "  %-8s %-20s %s", x.offset,
                 x.size, spec_dtype_name((enum ttsb_dtype)x.dtype), shape.p,
                 x.name);

@@ -58,27 +58,13 @@ static bool is_keyword(struct str s)
     return false;
 }
 
-static bool is_index(struct str s, uint64_t *out)
-{
-    uint64_t v = 0;
-    if (s.n == 0 || s.n > 9 || (s.n > 1 && s.p[0] == '0'))
-        return false;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] < '0' || s.p[i] > '9')
-            return false;
-        v = v * 10 + (uint64_t)(s.p[i] - '0');
-    }
-    *out = v;
-    return true;
-}
-
 /* What is wrong with a component, or NULL. */
 static const char *component_fault(struct str c, bool first)
 {
     uint64_t index;
     if (c.n == 0)
         return "a name has no empty component";
-    if (is_index(c, &index))
+    if (str_is_index(c, &index))
         return first ? "a name begins with an identifier" : NULL;
     if (!is_identifier(c))
         return "a component is an identifier or an index";
@@ -115,7 +101,7 @@ static struct member *child(struct builder *b, struct member *parent,
     m->component = component;
     m->kind = MEMBER_STRUCT;
     m->output = output;
-    m->is_index = is_index(component, &m->index);
+    m->is_index = str_is_index(component, &m->index);
     if (parent->last == NULL)
         parent->first = m;
     else

@@ -28,14 +28,6 @@ void meta_string(struct text *t, struct str s)
     text_c(t, "\"");
 }
 
-static void put_shape(struct text *t, const struct st_tensor *s)
-{
-    text_c(t, "[");
-    for (uint32_t i = 0; i < s->rank; i++)
-        text_format(t, "%s%" PRIu64, i > 0 ? "," : "", s->dims[i]);
-    text_c(t, "]");
-}
-
 /* One tensor of the checkpoint; without a digest if it was not read. */
 static void put_source(struct text *t, const struct st_tensor *s,
                        const uint8_t *digest)
@@ -50,7 +42,7 @@ static void put_source(struct text *t, const struct st_tensor *s,
                 spec_dtype_name((enum ttsb_dtype)s->dtype));
     meta_string(t, s->name);
     text_c(t, ",\"shape\":");
-    put_shape(t, s);
+    text_sizes(t, s->dims, s->rank);
     text_c(t, "}");
 }
 
@@ -98,10 +90,8 @@ static void put_sources(struct text *t, struct entry_list l,
 
 static void put_lineage(struct text *t, const struct output *o)
 {
-    const struct step *s = o->step;
+    const struct step *s = step_leaf(o->step);
     bool first = true;
-    while (s != NULL && s->leaf == NULL)
-        s = s->arg;
     text_c(t, ",\"sources\":[");
     if (s != NULL && s->g != NULL && s->g->source != NO_SOURCE) {
         meta_string(t, s->g->name);

@@ -32,16 +32,46 @@ bool type_bytes(struct type t, enum ttsb_dtype dtype, uint64_t *out)
     return true;
 }
 
-struct str type_text(struct arena *a, struct type t)
+void type_print(struct text *t, struct type type)
 {
-    struct str s = str_c("[");
-    for (uint32_t i = 0; i < t.rank; i++) {
-        const struct axis *x = &t.axes[i];
-        s = arena_format(a, "%.*s%s%.*s%s%" PRIu64, STR_ARG(s),
-                         i > 0 ? "," : "", STR_ARG(x->name),
-                         x->name.n > 0 ? "=" : "", x->size);
+    text_c(t, "[");
+    for (uint32_t i = 0; i < type.rank; i++) {
+        const struct axis *x = &type.axes[i];
+        text_c(t, i > 0 ? "," : "");
+        text_str(t, x->name);
+        text_format(t, "%s%" PRIu64, x->name.n > 0 ? "=" : "", x->size);
     }
-    return arena_format(a, "%.*s]", STR_ARG(s));
+    text_c(t, "]");
+}
+
+struct str type_text(struct arena *a, struct type type)
+{
+    struct text t = {0};
+    struct str s;
+    type_print(&t, type);
+    s = arena_str(a, text_view(&t));
+    text_release(&t);
+    return s;
+}
+
+const struct step *step_leaf(const struct step *s)
+{
+    while (s != NULL && s->leaf == NULL)
+        s = s->arg;
+    return s;
+}
+
+struct str weight_norm_name(struct arena *a, struct str stem,
+                            enum weight_norm_spelling spelling, bool is_g)
+{
+    size_t dot = stem.n;
+    if (spelling == SPELLING_LEGACY)
+        return arena_format(a, "%.*s_%c", STR_ARG(stem), is_g ? 'g' : 'v');
+    while (dot > 0 && stem.p[dot - 1] != '.')
+        dot--;
+    return arena_format(a, "%.*sparametrizations.%.*s.original%d", (int)dot,
+                        stem.p, STR_ARG(str_cut(stem, dot, stem.n)),
+                        is_g ? 0 : 1);
 }
 
 int type_axis(struct type t, struct str name)

@@ -12,6 +12,7 @@
 
 #include "nametab.h"
 #include "spec.h"
+#include "text.h"
 
 #define NO_SOURCE UINT32_MAX
 #define KEEP_NONE UINT32_MAX
@@ -111,7 +112,17 @@ bool type_elements(struct type t, uint64_t *out);
 bool type_bytes(struct type t, enum ttsb_dtype dtype, uint64_t *out);
 
 /* "[out=3,in=4,1]", without spaces. */
+void type_print(struct text *t, struct type type);
+
 struct str type_text(struct arena *a, struct type t);
+
+/* The innermost step of a value, which holds its leaf; NULL for NULL. */
+const struct step *step_leaf(const struct step *s);
+
+/* The name of a weight norm's magnitude (is_g) or direction: the stem
+ * "a.weight" gives "a.weight_g" or "a.parametrizations.weight.original0". */
+struct str weight_norm_name(struct arena *a, struct str stem,
+                            enum weight_norm_spelling spelling, bool is_g);
 
 /* Index of the axis called `name`, or -1. */
 int type_axis(struct type t, struct str name);

@@ -33,18 +33,11 @@ static int layout_rank(const struct spec *s, struct str axis)
     return -1;
 }
 
-static const struct step *leaf_of(const struct step *s)
-{
-    while (s != NULL && s->leaf == NULL)
-        s = s->arg;
-    return s;
-}
-
 /* Where the type stands that the output has: behind the outermost call, or
  * behind the source. */
 static struct span type_at(const struct output *o)
 {
-    const struct step *s = leaf_of(o->step);
+    const struct step *s = step_leaf(o->step);
     if (o->value->term->type.given)
         return o->value->term->type.at;
     return s->leaf->written->at;
@@ -159,7 +152,7 @@ static int role(struct str name)
 
 static void check_role(struct diag *d, const struct output *o)
 {
-    const struct step *s = leaf_of(o->step);
+    const struct step *s = step_leaf(o->step);
     struct str source = s->leaf->stem.n > 0 ? s->leaf->stem : s->leaf->name;
     int have = role(source), want = role(o->name);
     struct diag_item *item;
@@ -262,7 +255,7 @@ static void number_leaves(struct model *m)
 {
     uint32_t n = 0;
     for (size_t i = 0; i < m->output_count; i++) {
-        const struct step *s = leaf_of(m->outputs[i].step);
+        const struct step *s = step_leaf(m->outputs[i].step);
         if (s == NULL)
             continue;
         s->leaf->number = n++;

@@ -72,9 +72,7 @@ struct plan plan_output(const struct output *o)
 {
     struct plan p = {0};
     struct axes a = compose(o->step, &p);
-    const struct step *norm = o->step;
-    while (norm->leaf == NULL)
-        norm = norm->arg;
+    const struct step *norm = step_leaf(o->step);
     type_elements(p.leaf->type, &p.elements);
     p.element_size = spec_dtype_bits(p.leaf->dtype) / 8;
     p.arithmetic = p.g != NULL || p.exps > 0;

@@ -35,9 +35,7 @@ static const struct leaf *partner(const struct resolution *r,
 {
     const struct step *s = NULL;
     if (leaf->stem.n > 0 && !leaf->dropped)
-        s = r->m->outputs[leaf->output].step;
-    while (s != NULL && s->leaf == NULL)
-        s = s->arg;
+        s = step_leaf(r->m->outputs[leaf->output].step);
     return s == NULL ? NULL : leaf->is_g ? s->leaf : s->g;
 }
 
@@ -45,15 +43,11 @@ static const struct leaf *partner(const struct resolution *r,
 
 static struct str other_spelling(struct resolution *r, const struct leaf *leaf)
 {
-    size_t dot = leaf->stem.n;
-    if (leaf->say->spelling != SPELLING_LEGACY)
-        return arena_format(r->a, "%.*s_%c", STR_ARG(leaf->stem),
-                            leaf->is_g ? 'g' : 'v');
-    while (dot > 0 && leaf->stem.p[dot - 1] != '.')
-        dot--;
-    return arena_format(
-        r->a, "%.*sparametrizations.%.*s.original%d", (int)dot, leaf->stem.p,
-        STR_ARG(str_cut(leaf->stem, dot, leaf->stem.n)), leaf->is_g ? 0 : 1);
+    return weight_norm_name(r->a, leaf->stem,
+                            leaf->say->spelling == SPELLING_LEGACY
+                                ? SPELLING_PARAM
+                                : SPELLING_LEGACY,
+                            leaf->is_g);
 }
 
 /* A leaf's tensor under its other spelling, or folded into the stem's own

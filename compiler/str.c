@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * str.c - the two things about bytes that are too long for a header.
+ * str.c - what about bytes is too long for a header.
  */
 #include "str.h"
 
@@ -42,6 +42,20 @@ size_t utf8_bad(struct str s)
         i += k;
     }
     return s.n;
+}
+
+bool str_is_index(struct str s, uint64_t *out)
+{
+    uint64_t v = 0;
+    if (s.n == 0 || s.n > 9 || (s.n > 1 && s.p[0] == '0'))
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+        v = v * 10 + (uint64_t)(s.p[i] - '0');
+    }
+    *out = v;
+    return true;
 }
 
 uint64_t str_hash(struct str s)

@@ -70,6 +70,10 @@ size_t utf8_length(const char *p, size_t n);
 /* The first byte that is not valid UTF-8, or s.n. */
 size_t utf8_bad(struct str s);
 
+/* Whether a text is `0` or a number of up to 9 digits without a leading zero;
+ * *out is its value. */
+bool str_is_index(struct str s, uint64_t *out);
+
 /* FNV-1a, for hash tables in memory; never stored. */
 uint64_t str_hash(struct str s);
 

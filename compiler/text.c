@@ -4,6 +4,7 @@
  */
 #include "text.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,14 @@ void text_format(struct text *t, const char *format, ...)
     vsnprintf(t->p + t->n, (size_t)n + 1, format, args);
     va_end(args);
     t->n += (size_t)n;
+}
+
+void text_sizes(struct text *t, const uint64_t *sizes, uint32_t count)
+{
+    text_c(t, "[");
+    for (uint32_t i = 0; i < count; i++)
+        text_format(t, "%s%" PRIu64, i > 0 ? "," : "", sizes[i]);
+    text_c(t, "]");
 }
 
 void text_hex(struct text *t, const uint8_t *bytes, size_t n)

@@ -22,7 +22,10 @@ void text_c(struct text *t, const char *s);
 void text_format(struct text *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* 32 hex digits. */
+/* "[3,4]" */
+void text_sizes(struct text *t, const uint64_t *sizes, uint32_t count);
+
+/* Two hex digits a byte. */
 void text_hex(struct text *t, const uint8_t *bytes, size_t n);
 
 /* The text as it is now; valid until it grows. */

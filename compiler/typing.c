@@ -158,17 +158,9 @@ static const struct arg *arg_first(const struct term *term)
     return term->count > 0 && term->args[0].key.n == 0 ? &term->args[0] : NULL;
 }
 
-/* The stem "a.b.weight" becomes "a.b.weight_g", or
- * "a.b.parametrizations.weight.original0". */
 static bool spell(struct typing *t, const struct arg *arg, bool is_g,
                   struct str stem, struct str *out)
 {
-    size_t dot = stem.n;
-    if (t->say->spelling == SPELLING_LEGACY) {
-        *out = arena_format(arena_of(t), "%.*s_%c", STR_ARG(stem),
-                            is_g ? 'g' : 'v');
-        return true;
-    }
     if (t->say->spelling == SPELLING_UNSET) {
         struct diag_item *item =
             report(t, "E0104", arg->at,
@@ -179,11 +171,7 @@ static bool spell(struct typing *t, const struct arg *arg, bool is_g,
                   "or name both tensors: weight_norm(g=..., v=..., keep=...)");
         return false;
     }
-    while (dot > 0 && stem.p[dot - 1] != '.')
-        dot--;
-    *out = arena_format(arena_of(t), "%.*sparametrizations.%.*s.original%d",
-                        (int)dot, stem.p, STR_ARG(str_cut(stem, dot, stem.n)),
-                        is_g ? 0 : 1);
+    *out = weight_norm_name(arena_of(t), stem, t->say->spelling, is_g);
     return true;
 }
 

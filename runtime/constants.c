@@ -79,36 +79,35 @@ int32_t ttsb_constant_find(const struct ttsb_blob *blob, const char *name,
     return TTSB_NOT_FOUND;
 }
 
+/* Copies the 8 bytes of an integer or a decimal. */
+static int32_t number_of(const struct ttsb_blob *blob,
+                         const struct ttsb_constant *constant, uint32_t type,
+                         uint32_t item, void *value)
+{
+    const uint8_t *bytes;
+    uint64_t bits;
+    int32_t status = value == NULL
+                         ? TTSB_BAD_ARGUMENT
+                         : value_of(blob, constant, type, item, &bytes);
+    if (status != TTSB_OK)
+        return status;
+    bits = load_u64(bytes + (size_t)item * 8);
+    memcpy(value, &bits, sizeof(bits));
+    return TTSB_OK;
+}
+
 int32_t ttsb_constant_i64(const struct ttsb_blob *blob,
                           const struct ttsb_constant *constant, uint32_t item,
                           int64_t *value)
 {
-    const uint8_t *bytes;
-    uint64_t bits;
-    int32_t status =
-        value == NULL ? TTSB_BAD_ARGUMENT
-                      : value_of(blob, constant, TTSB_CONST_I64, item, &bytes);
-    if (status != TTSB_OK)
-        return status;
-    bits = load_u64(bytes + (size_t)item * 8);
-    memcpy(value, &bits, sizeof(*value));
-    return TTSB_OK;
+    return number_of(blob, constant, TTSB_CONST_I64, item, value);
 }
 
 int32_t ttsb_constant_f64(const struct ttsb_blob *blob,
                           const struct ttsb_constant *constant, uint32_t item,
                           double *value)
 {
-    const uint8_t *bytes;
-    uint64_t bits;
-    int32_t status =
-        value == NULL ? TTSB_BAD_ARGUMENT
-                      : value_of(blob, constant, TTSB_CONST_F64, item, &bytes);
-    if (status != TTSB_OK)
-        return status;
-    bits = load_u64(bytes + (size_t)item * 8);
-    memcpy(value, &bits, sizeof(*value));
-    return TTSB_OK;
+    return number_of(blob, constant, TTSB_CONST_F64, item, value);
 }
 
 int32_t ttsb_constant_string(const struct ttsb_blob *blob,
