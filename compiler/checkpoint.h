@@ -1,50 +1,68 @@
 /* SPDX-License-Identifier: MIT
  *
- * checkpoint.h - a checkpoint's tensors by name, and their bytes on demand.
+ * checkpoint.h - the tensors of all files of all sources, by name.
  *
- * In: a safetensors file. Out: its header, checked whole; later, any range of
- * its payload. Invariant: opening reads the header and nothing else; payload
- * is read with pread, so that a file that shrinks is an error and no signal.
+ * In: safetensors files. Out: one array of tensors; a tensor's index in it is
+ * its number everywhere. Invariant: the tensors of a source are neighbours,
+ * those of a file are too, and are in the order of their data; in a source no
+ * name stands twice.
  */
 #ifndef TTSW_CHECKPOINT_H
 #define TTSW_CHECKPOINT_H
 
-#include <sys/types.h>
-#include <time.h>
-
-#include "diag.h"
 #include "nametab.h"
-#include "safetensors.h"
+#include "stfile.h"
 
-/* To tell whether a file changed since it was opened. */
-struct file_stamp {
-    off_t size;
-    struct timespec modified, changed;
+/* Where a tensor is. */
+struct tensor_place {
+    uint32_t file, source;
 };
 
+struct checkpoint_source {
+    struct str id;
+    uint32_t first_file, file_count;
+    uint32_t first, count; /* tensors */
+    struct nametab names;  /* to a tensor's index */
+};
+
+/* Zero-initialised: nothing is open. */
 struct checkpoint {
-    struct str path; /* as the user wrote it */
-    int fd;
-    uint64_t file_size;
-    struct file_stamp stamp;
-    struct st_header header;
-    struct nametab names; /* index into header.tensors */
+    struct stfile *files; /* those of a source are neighbours */
+    size_t file_count;
+    struct checkpoint_source *sources;
+    size_t source_count;
+    struct st_tensor *tensors; /* `begin` and `end` are in their file */
+    struct tensor_place *places;
+    size_t count; /* tensors */
 };
 
-/* Opens and checks. False after a finding (E0701 for a bad file, E0705 for a
- * system error); then nothing is left open. */
+/* Opens and checks one file as the one source `main`. False after a finding
+ * (as stfile_open); then nothing is left open. */
 bool checkpoint_open(struct arena *a, struct diag *d, struct str path,
                      struct checkpoint *out);
 
+/* Fills tensors, places and the sources' names from the files' headers and
+ * the sources' files. */
+void checkpoint_join(struct arena *a, struct checkpoint *c);
+
+/* Closes all files that are open. */
 void checkpoint_close(struct checkpoint *c);
+
+/* Whether a source has a tensor of this name; *index is its number. */
+bool checkpoint_find(const struct checkpoint *c, uint32_t source,
+                     struct str name, uint32_t *index);
+
+/* The path of a tensor's file, as messages show it. */
+struct str checkpoint_path(const struct checkpoint *c, uint32_t index);
 
 /* Reads size bytes at `offset` of tensor `index`'s data. 0, or an errno
  * (ENODATA if the file ends before). Callable from any thread. */
 int checkpoint_read(const struct checkpoint *c, uint32_t index, uint64_t offset,
                     void *out, size_t size);
 
-/* Whether the file's size or times differ from those at open. */
-bool checkpoint_changed(const struct checkpoint *c);
+/* Whether a file's size or times differ from those at open; *path is the
+ * first such file's. */
+bool checkpoint_changed(const struct checkpoint *c, struct str *path);
 
 /* "[3,4]" */
 struct str checkpoint_shape(struct arena *a, const struct st_tensor *tensor);

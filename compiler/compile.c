@@ -84,7 +84,7 @@ enum exit_code run_end(struct run *r)
 enum exit_code command_compile(const struct args *args)
 {
     struct run r;
-    struct checkpoint c = {.fd = -1};
+    struct checkpoint c = {0};
     struct coverage cover;
     struct emit_target target = {str_c(args->output), args->jobs};
     struct emitted blob;
@@ -103,7 +103,7 @@ enum exit_code command_compile(const struct args *args)
 enum exit_code command_check(const struct args *args)
 {
     struct run r;
-    struct checkpoint c = {.fd = -1};
+    struct checkpoint c = {0};
     struct coverage cover;
     run_begin(&r);
     if (run_model(&r, args->positional[0]) &&

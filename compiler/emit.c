@@ -157,8 +157,9 @@ static bool judge_findings(struct emission *e, struct str path)
         if (f->kind == FINDING_READ || f->kind == FINDING_WRITE) {
             bool read = f->kind == FINDING_READ;
             diag_add_file(e->d, read ? "E0705" : "E0704",
-                          read ? e->c->path : path, DIAG_NO_OFFSET,
-                          "cannot %s: %s", read ? "read" : "write",
+                          read ? checkpoint_path(e->c, f->leaf->source) : path,
+                          DIAG_NO_OFFSET, "cannot %s: %s",
+                          read ? "read" : "write",
                           f->error == ENODATA ? "the file became shorter"
                                               : strerror(f->error));
             return false;
@@ -265,13 +266,14 @@ static bool say_output(struct emission *e, struct str path, int error)
 static bool fill_file(struct emission *e, struct str path, unsigned threads,
                       struct emitted *out)
 {
+    struct str changed;
     if (!say_output(e, path, outfile_resize(&e->file, e->layout.size)))
         return false;
     make_payload(e, threads);
     if (!judge_findings(e, path))
         return false;
-    if (checkpoint_changed(e->c)) { /* it was read twice: no longer one file */
-        diag_add_file(e->d, "E0705", e->c->path, DIAG_NO_OFFSET,
+    if (checkpoint_changed(e->c, &changed)) { /* read twice: not one file */
+        diag_add_file(e->d, "E0705", changed, DIAG_NO_OFFSET,
                       "the file changed while it was read");
         return false;
     }
@@ -288,7 +290,7 @@ bool emit_blob(struct arena *a, struct diag *d, const struct model *m,
     struct production *p = &e.production;
     bool ok;
     *p = (struct production){.model = m, .checkpoint = c, .file = &e.file};
-    p->digests = arena_take(a, 16, c->header.count);
+    p->digests = arena_take(a, 16, c->count);
     p->findings = arena_new(a, struct finding, m->output_count);
     ok = lay_out(&e);
     if (!ok)

@@ -20,12 +20,12 @@
 
 /* --- safetensors --- */
 
-static void json_safetensors(struct text *t, const struct checkpoint *c)
+static void json_safetensors(struct text *t, const struct stfile *c)
 {
     text_format(t,
                 "{\"data_start\":%" PRIu64 ",\"file_size\":%" PRIu64
                 ",\"format\":\"safetensors\",\"metadata\":{",
-                c->header.data_start, c->file_size);
+                c->header.data_start, c->size);
     for (size_t i = 0; i < c->header.metadata_count; i++) {
         text_c(t, i > 0 ? "," : "");
         meta_string(t, c->header.metadata[i].key);
@@ -47,7 +47,7 @@ static void json_safetensors(struct text *t, const struct checkpoint *c)
 }
 
 static void list_safetensors(struct arena *a, struct text *t,
-                             const struct checkpoint *c)
+                             const struct stfile *c)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < c->header.count; i++) {
@@ -67,14 +67,14 @@ static void list_safetensors(struct arena *a, struct text *t,
 static void inspect_safetensors(struct run *r, const struct args *args,
                                 struct text *t)
 {
-    struct checkpoint c;
-    if (!checkpoint_open(&r->arena, &r->diag, str_c(args->positional[0]), &c))
+    struct stfile c;
+    if (!stfile_open(&r->arena, &r->diag, str_c(args->positional[0]), &c))
         return;
     if (args->json)
         json_safetensors(t, &c);
     else
         list_safetensors(&r->arena, t, &c);
-    checkpoint_close(&c);
+    stfile_close(&c);
 }
 
 /* --- blobs --- */

@@ -82,7 +82,7 @@ static void put_sources(struct text *t, struct entry_list l,
     for (size_t i = 0; i < l.n; i++) {
         uint32_t source = l.p[i]->source;
         text_c(t, i > 0 ? "," : "");
-        put_source(t, &c->header.tensors[source],
+        put_source(t, &c->tensors[source],
                    digests != NULL ? digests[source] : NULL);
     }
     text_c(t, "]");

@@ -27,11 +27,13 @@ static void type_fact(struct arena *a, struct diag_item *item,
 }
 
 static void file_note(struct arena *a, struct diag *d, struct diag_item *item,
-                      const struct checkpoint *c, const struct st_tensor *t)
+                      const struct checkpoint *c, uint32_t index)
 {
+    const struct st_tensor *t = &c->tensors[index];
     diag_note(d, item, "%.*s: `%.*s` is %s %.*s (header byte %" PRIu64 ")",
-              STR_ARG(c->path), STR_ARG(t->name), ttsb_dtype_name(t->dtype),
-              STR_ARG(checkpoint_shape(a, t)), t->header_offset);
+              STR_ARG(checkpoint_path(c, index)), STR_ARG(t->name),
+              ttsb_dtype_name(t->dtype), STR_ARG(checkpoint_shape(a, t)),
+              t->header_offset);
 }
 
 static bool check_dtype(struct arena *a, struct diag *d,
@@ -46,7 +48,7 @@ static bool check_dtype(struct arena *a, struct diag *d,
                     STR_ARG(leaf->name), ttsb_dtype_name(t->dtype),
                     ttsb_dtype_name((uint32_t)leaf->dtype));
     type_fact(a, item, leaf, t);
-    file_note(a, d, item, c, t);
+    file_note(a, d, item, c, leaf->source);
     if (leaf->stem.n > 0)
         diag_help(d, item,
                   "if the checkpoint is right, change `source_dtype:` "
@@ -89,7 +91,7 @@ static bool say_rank(struct arena *a, struct diag *d, const struct leaf *leaf,
                  STR_ARG(leaf->name), t->rank, STR_ARG(checkpoint_shape(a, t)),
                  leaf->type.rank, STR_ARG(type_text(a, leaf->type)));
     type_fact(a, item, leaf, t);
-    file_note(a, d, item, c, t);
+    file_note(a, d, item, c, leaf->source);
     if (t->rank == leaf->type.rank + 1 && t->dims[t->rank - 1] == 1)
         diag_help(d, item,
                   "declare the axis of size 1 and write "
@@ -108,7 +110,7 @@ static bool say_reordered(struct arena *a, struct diag *d,
                  STR_ARG(leaf->name), STR_ARG(checkpoint_shape(a, t)),
                  STR_ARG(type_text(a, leaf->type)));
     type_fact(a, item, leaf, t);
-    file_note(a, d, item, c, t);
+    file_note(a, d, item, c, leaf->source);
     diag_help(d, item,
               "declare the order that is stored, and write %s; nothing is "
               "transposed by itself",
@@ -129,7 +131,7 @@ static bool say_keep(struct arena *a, struct diag *d, const struct leaf *leaf,
                     STR_ARG(leaf->name), STR_ARG(checkpoint_shape(a, t)),
                     STR_ARG(type_text(a, leaf->type)));
     type_fact(a, item, leaf, t);
-    file_note(a, d, item, c, t);
+    file_note(a, d, item, c, leaf->source);
     diag_note(d, item,
               "PyTorch keeps dim 0 unless told otherwise; "
               "ConvTranspose stores [in, out, k], so `keep=in` there");
@@ -162,7 +164,7 @@ static bool say_size(struct arena *a, struct diag *d, const struct leaf *leaf,
               STR_ARG(checkpoint_shape(a, t)),
               STR_ARG(type_text(a, leaf->type)));
     type_fact(a, item, leaf, t);
-    file_note(a, d, item, c, t);
+    file_note(a, d, item, c, leaf->source);
     diag_note(d, item,
               "the names are right and a size is not: the checkpoint is "
               "probably for another model configuration (%" PRIu64
@@ -182,7 +184,7 @@ static bool same_sizes(const struct leaf *leaf, const struct st_tensor *t)
 bool mismatch_check(struct arena *a, struct diag *d, const struct leaf *leaf,
                     const struct checkpoint *c)
 {
-    const struct st_tensor *t = &c->header.tensors[leaf->source];
+    const struct st_tensor *t = &c->tensors[leaf->source];
     bool ok = check_dtype(a, d, leaf, c, t);
     if (t->rank != leaf->type.rank)
         return say_rank(a, d, leaf, c, t);
@@ -229,8 +231,8 @@ void mismatch_hint_missing(struct arena *a, struct diag *d,
     struct str near[3] = {{0}};
     size_t n = 0, last = 0;
     (void)a;
-    for (size_t i = 0; i < c->header.count && n < 3; i++) {
-        const struct st_tensor *t = &c->header.tensors[i];
+    for (size_t i = 0; i < c->count && n < 3; i++) {
+        const struct st_tensor *t = &c->tensors[i];
         if (!claimed[i] && same_shape(leaf, t) &&
             is_near(leaf->name, prefix, t->name)) {
             near[n++] = t->name;

@@ -45,6 +45,7 @@ struct leaf {
     struct str stem;     /* of a weight norm */
     uint32_t number;     /* n of `$n`, first use in file order */
     uint32_t output;     /* that it feeds, if not dropped */
+    uint32_t file;       /* its source's number, in the spec's `sources:` */
     uint32_t source;     /* index in the checkpoint, or NO_SOURCE */
 };
 

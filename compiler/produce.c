@@ -74,6 +74,14 @@ static bool fail(struct making *m, enum finding_kind kind, int error)
     return false;
 }
 
+static bool fail_read(struct making *m, const struct leaf *leaf, int error)
+{
+    if (m->found->kind == FINDING_NONE)
+        *m->found = (struct finding){
+            .kind = FINDING_READ, .error = error, .leaf = leaf};
+    return false;
+}
+
 /* --- writing --- */
 
 /* Writes bytes [at, at + size) of the output and hashes its pieces; `at` is a
@@ -108,7 +116,7 @@ static void fill(struct making *m, int byte)
 static void digest_source(struct making *m, const struct leaf *leaf,
                           const uint64_t *pieces, uint64_t count)
 {
-    const struct st_tensor *t = &m->p->checkpoint->header.tensors[leaf->source];
+    const struct st_tensor *t = &m->p->checkpoint->tensors[leaf->source];
     uint8_t head[8 + 8 * TTSB_MAX_RANK];
     uint8_t *list = take((size_t)count * 8 + 1);
     struct ttsb__bytes parts[2] = {{head, 8 + 8 * (size_t)t->rank},
@@ -194,8 +202,7 @@ static bool audit(struct making *m, const struct leaf *leaf,
     if (error == 0)
         digest_source(m, leaf, pieces, count);
     free(pieces);
-    return error == 0 ? check_finite(m, leaf, &bad)
-                      : fail(m, FINDING_READ, error);
+    return error == 0 ? check_finite(m, leaf, &bad) : fail_read(m, leaf, error);
 }
 
 /* --- weight norm --- */
@@ -214,7 +221,7 @@ static bool load_magnitudes(struct making *m)
         if (error == 0)
             kernel_load_f64(g->dtype, m->b->raw, k, m->scale + at);
     }
-    return error == 0 || fail(m, FINDING_READ, error);
+    return error == 0 || fail_read(m, g, error);
 }
 
 static bool find_scale(struct making *m)
@@ -314,7 +321,7 @@ static void make_slabs(struct making *m)
             m->plan.elements - at < step ? m->plan.elements - at : step;
         int error = gather_range(&m->b->gather, &m->plan, at, n, m->b->raw);
         if (error != 0) {
-            fail(m, FINDING_READ, error);
+            fail_read(m, m->plan.leaf, error);
             return;
         }
         if (!same)
@@ -337,7 +344,7 @@ static bool make_copy(struct making *m)
         int error =
             checkpoint_read(m->p->checkpoint, leaf->source, at, m->b->raw, n);
         if (error != 0)
-            return fail(m, FINDING_READ, error);
+            return fail_read(m, leaf, error);
         kernel_scan_nonfinite(leaf->dtype, m->b->raw, n / m->plan.element_size,
                               &bad);
         if (!put(m, at, m->b->raw, n))

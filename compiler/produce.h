@@ -20,7 +20,7 @@
 struct finding {
     enum finding_kind {
         FINDING_NONE,
-        FINDING_READ,      /* error: errno */
+        FINDING_READ,      /* leaf; error: errno */
         FINDING_WRITE,     /* error: errno */
         FINDING_NONFINITE, /* leaf; count, first: source elements */
         FINDING_ZERO_NORM, /* leaf; first: kept index */

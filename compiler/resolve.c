@@ -59,9 +59,9 @@ static uint32_t found_otherwise(struct resolution *r, const struct leaf *leaf,
     *folded = false;
     if (!leaf->spelled || leaf->source != NO_SOURCE)
         return NO_SOURCE;
-    if (nametab_find(&r->c->names, other_spelling(r, leaf), &index))
+    if (checkpoint_find(r->c, leaf->file, other_spelling(r, leaf), &index))
         return index;
-    *folded = nametab_find(&r->c->names, leaf->stem, &index) &&
+    *folded = checkpoint_find(r->c, leaf->file, leaf->stem, &index) &&
               partner(r, leaf)->source == NO_SOURCE && !r->claimed[index];
     return *folded ? index : NO_SOURCE;
 }
@@ -97,7 +97,8 @@ static size_t count_otherwise(struct resolution *r, struct span at, size_t *all)
     return n;
 }
 
-static void say_spelling(struct resolution *r, const struct leaf *leaf)
+static void say_spelling(struct resolution *r, const struct leaf *leaf,
+                         uint32_t found)
 {
     bool legacy = leaf->say->spelling == SPELLING_LEGACY;
     size_t all, n = count_otherwise(r, leaf->say->spelling_at, &all);
@@ -107,7 +108,8 @@ static void say_spelling(struct resolution *r, const struct leaf *leaf)
                  n, all, legacy ? "parametrized" : "legacy");
     diag_label(r->d, item, leaf->where.at, "looks for %.*s",
                STR_ARG(leaf->name));
-    diag_note(r->d, item, "%.*s has %.*s", STR_ARG(r->c->path),
+    diag_note(r->d, item, "%.*s has %.*s",
+              STR_ARG(checkpoint_path(r->c, found)),
               STR_ARG(other_spelling(r, leaf)));
     diag_help(r->d, item, "write `weight_norm: %s`%s",
               legacy ? "parametrized" : "legacy",
@@ -145,7 +147,7 @@ static void check_spelling(struct resolution *r)
             say_folded(r, leaf);
         }
         if (!folded && first_time(r, &said, at))
-            say_spelling(r, leaf);
+            say_spelling(r, leaf, index);
     }
 }
 
@@ -157,7 +159,7 @@ static void bind_all(struct resolution *r)
         struct leaf *leaf = r->m->leaves[i];
         uint32_t index;
         leaf->source = NO_SOURCE;
-        if (!nametab_find(&r->c->names, leaf->name, &index))
+        if (!checkpoint_find(r->c, leaf->file, leaf->name, &index))
             continue;
         leaf->source = index;
         r->claimed[index] = true;
@@ -278,7 +280,7 @@ static struct dtype_group group_dtypes(const struct resolution *r,
         uint32_t dtype;
         if (!takes_dtype(leaf, at))
             continue;
-        dtype = r->c->header.tensors[leaf->source].dtype;
+        dtype = r->c->tensors[leaf->source].dtype;
         g.bound++;
         if (dtype == (uint32_t)leaf->dtype)
             continue;
@@ -342,7 +344,7 @@ static size_t count_with_prefix(struct resolution *r, struct str prefix,
         name.n = 0;
         text_str(&name, prefix);
         text_str(&name, leaf->name);
-        if (nametab_find(&r->c->names, text_view(&name), &index) &&
+        if (checkpoint_find(r->c, leaf->file, text_view(&name), &index) &&
             !r->claimed[index])
             n++;
         else
@@ -373,9 +375,8 @@ static bool check_prefix(struct resolution *r)
     const struct leaf *first = first_unbound(r, &n);
     struct str prefix;
     struct diag_item *item;
-    for (size_t i = 0; n >= 2 && i < r->c->header.count && tried < MAX_PREFIXES;
-         i++) {
-        struct str name = r->c->header.tensors[i].name;
+    for (size_t i = 0; n >= 2 && i < r->c->count && tried < MAX_PREFIXES; i++) {
+        struct str name = r->c->tensors[i].name;
         if (name.n <= first->name.n ||
             name.p[name.n - first->name.n - 1] != '.' ||
             !str_eq(str_cut(name, name.n - first->name.n, name.n), first->name))
@@ -435,8 +436,9 @@ static struct str type_to_paste(struct arena *a, const struct st_tensor *t)
 }
 
 static void say_unclaimed(struct resolution *r, const struct name_set *set,
-                          const struct st_tensor *example)
+                          uint32_t index)
 {
+    const struct st_tensor *example = &r->c->tensors[index];
     const struct leaf *near = nearest_leaf(r, example->name);
     struct diag_where where = {.at = r->m->spec->model_at};
     struct diag_item *item;
@@ -452,7 +454,7 @@ static void say_unclaimed(struct resolution *r, const struct name_set *set,
                         "%.*s",
                         set->count, STR_ARG(set->text));
     diag_note(r->d, item, "%.*s: `%.*s` is %s %.*s (header byte %" PRIu64 ")",
-              STR_ARG(r->c->path), STR_ARG(example->name),
+              STR_ARG(checkpoint_path(r->c, index)), STR_ARG(example->name),
               ttsb_dtype_name(example->dtype),
               STR_ARG(checkpoint_shape(r->a, example)), example->header_offset);
     diag_help(
@@ -464,18 +466,18 @@ static void say_unclaimed(struct resolution *r, const struct name_set *set,
 
 static void check_leftovers(struct resolution *r)
 {
-    struct str *names = arena_new(r->a, struct str, r->c->header.count);
+    struct str *names = arena_new(r->a, struct str, r->c->count);
     struct name_set *sets;
     size_t n = 0, count;
-    for (size_t i = 0; i < r->c->header.count; i++)
+    for (size_t i = 0; i < r->c->count; i++)
         if (!r->claimed[i])
-            names[n++] = r->c->header.tensors[i].name;
+            names[n++] = r->c->tensors[i].name;
     r->cover->unclaimed = n;
     count = indexset_fold_names(r->a, names, n, &sets);
     for (size_t i = 0; i < count; i++) {
         uint32_t index = 0;
-        nametab_find(&r->c->names, sets[i].first, &index);
-        say_unclaimed(r, &sets[i], &r->c->header.tensors[index]);
+        checkpoint_find(r->c, 0, sets[i].first, &index);
+        say_unclaimed(r, &sets[i], index);
     }
 }
 
@@ -523,7 +525,7 @@ bool resolve_model(struct arena *a, struct diag *d, struct model *m,
         .a = a, .d = d, .m = m, .c = c, .cover = out, .partial = partial};
     uint64_t before = d->errors;
     *out = (struct coverage){0};
-    r.claimed = arena_new(a, bool, c->header.count);
+    r.claimed = arena_new(a, bool, c->count);
     bind_all(&r);
     if (check_prefix(&r))
         return false;

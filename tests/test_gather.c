@@ -23,6 +23,8 @@
 struct bench {
     struct arena a;
     struct checkpoint c;
+    struct stfile file;
+    struct tensor_place place;
     struct st_tensor tensor;
     struct leaf leaf;
     struct gather g;
@@ -45,15 +47,17 @@ static void open_numbers(struct bench *b, uint64_t n)
     uint32_t *p = calloc((size_t)n, sizeof *p);
     memset(b, 0, sizeof *b);
     strcpy(b->path, "gather-XXXXXX");
-    b->c.fd = mkstemp(b->path);
-    assert_true(b->c.fd >= 0);
+    b->file.fd = mkstemp(b->path);
+    assert_true(b->file.fd >= 0);
     for (uint64_t i = 0; i < n; i++)
         p[i] = (uint32_t)i;
-    assert_int_equal(write(b->c.fd, p, (size_t)n * 4), (ssize_t)n * 4);
+    assert_int_equal(write(b->file.fd, p, (size_t)n * 4), (ssize_t)n * 4);
     free(p);
     b->tensor.end = n * 4;
-    b->c.header.tensors = &b->tensor;
-    b->c.header.count = 1;
+    b->c.files = &b->file;
+    b->c.tensors = &b->tensor;
+    b->c.places = &b->place;
+    b->c.count = 1;
     b->leaf.dtype = TTSB_F32;
     b->g.c = &b->c;
     b->g.staging = malloc((size_t)n * 4);
@@ -62,7 +66,7 @@ static void open_numbers(struct bench *b, uint64_t n)
 
 static void close_numbers(struct bench *b)
 {
-    close(b->c.fd);
+    close(b->file.fd);
     unlink(b->path);
     free(b->g.staging);
     free(b->g.window);
@@ -186,7 +190,7 @@ static void test_shorter_file(void **state)
     open_numbers(&b, 3000);
     o = make_output(&b, 2, sizes, order);
     p = plan_output(&o);
-    assert_int_equal(ftruncate(b.c.fd, 9000), 0);
+    assert_int_equal(ftruncate(b.file.fd, 9000), 0);
     assert_int_equal(gather_range(&b.g, &p, 0, 3000, (uint8_t *)got), ENODATA);
     close_numbers(&b);
 }

@@ -23,7 +23,7 @@
 
 struct slips {
     struct run run;
-    struct checkpoint given; /* as in the manifest */
+    struct stfile given; /* as in the manifest */
 };
 
 static struct str load(struct arena *a, const char *path)
@@ -64,8 +64,7 @@ static void read_tensor(struct arena *a, struct json *j, struct st_tensor *t)
     t->dims = dims;
 }
 
-static void read_manifest(struct arena *a, const char *path,
-                          struct checkpoint *c)
+static void read_manifest(struct arena *a, const char *path, struct stfile *c)
 {
     struct json *j = arena_new(a, struct json, 1);
     struct json_token t;
@@ -99,20 +98,19 @@ static int tear_down(void **state)
 }
 
 /* Resolves against a checkpoint; all findings as text. */
-static char *findings(struct slips *s, struct checkpoint *c,
-                      struct coverage *cover, bool *ok)
+static char *findings(struct slips *s, struct stfile *c, struct coverage *cover,
+                      bool *ok)
 {
     struct arena a = {0};
     struct diag d = {.arena = &a};
     char *text = NULL;
     size_t n = 0;
     FILE *out = open_memstream(&text, &n);
-    memset(&c->names, 0, sizeof c->names);
-    for (uint32_t i = 0; i < c->header.count; i++) {
-        uint32_t at = i;
-        nametab_add(&a, &c->names, c->header.tensors[i].name, &at);
-    }
-    *ok = resolve_model(&a, &d, &s->run.model, c, false, cover);
+    struct checkpoint_source source = {.id = str_c("main"), .file_count = 1};
+    struct checkpoint joined = {
+        .files = c, .file_count = 1, .sources = &source, .source_count = 1};
+    checkpoint_join(&a, &joined);
+    *ok = resolve_model(&a, &d, &s->run.model, &joined, false, cover);
     diag_print(&d, out);
     fclose(out);
     arena_release(&a);
@@ -135,7 +133,7 @@ static void test_exact_cover(void **state)
 
 enum slip { DROPPED, RENAMED, RESHAPED, RETYPED };
 
-static void make_slip(struct arena *a, struct checkpoint *c, size_t i,
+static void make_slip(struct arena *a, struct stfile *c, size_t i,
                       enum slip slip)
 {
     struct st_tensor *t = &c->header.tensors[i];
@@ -162,7 +160,7 @@ static void check_slip(struct slips *s, size_t i, enum slip slip,
                        const char *const *ids)
 {
     struct arena a = {0};
-    struct checkpoint c = s->given;
+    struct stfile c = s->given;
     struct str name = s->given.header.tensors[i].name;
     struct coverage cover;
     char *text, quoted[300];

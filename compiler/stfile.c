@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stfile.c - reads the header into memory, hands it to the parser, keeps the
+ * file open.
+ */
+#include "stfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int read_exactly(int fd, uint64_t offset, void *out, size_t size)
+{
+    char *p = out;
+    while (size > 0) {
+        ssize_t n = pread(fd, p, size, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n == 0 ? ENODATA : errno;
+        p += n;
+        size -= (size_t)n;
+        offset += (uint64_t)n;
+    }
+    return 0;
+}
+
+static void system_error(struct diag *d, struct str path, int error)
+{
+    diag_add_file(d, "E0705", path, DIAG_NO_OFFSET, "cannot read: %s",
+                  error == ENODATA ? "the file became shorter"
+                                   : strerror(error));
+}
+
+static void format_error(struct diag *d, struct str path,
+                         const struct st_error *e)
+{
+    struct diag_item *item =
+        diag_add_file(d, "E0701", path, e->offset, "%s: %s", e->field, e->text);
+    diag_help(d, item,
+              "the file is damaged, cut off or no safetensors file; compare "
+              "its size and checksum with the publisher's");
+}
+
+/* Says what a file is that is no safetensors file; false if it may be one. */
+static bool is_something_else(struct diag *d, const struct stfile *f,
+                              const uint8_t *first, size_t n)
+{
+    static const struct {
+        const char *begins, *what, *help;
+    } kinds[] = {
+        {"PK\003\004", "a zip archive, as torch.save writes it",
+         "convert it with safetensors.torch.save_file in Python"},
+        {"\200\002", "a pickle, as torch.save wrote it before zip",
+         "convert it with safetensors.torch.save_file in Python"},
+        {"GGUF", "a GGUF file", "take the checkpoint it was made from"},
+        {"version ", "a Git LFS pointer", "fetch it with `git lfs pull`"},
+        {"<", "an HTML or XML page, probably an error page",
+         "download the file again"},
+        {"\211TTSB\r\n\032", "a .ttsb blob", "it is compiled already"},
+    };
+    struct diag_item *item;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        size_t k = strlen(kinds[i].begins);
+        if (n < k || memcmp(first, kinds[i].begins, k) != 0)
+            continue;
+        item =
+            diag_add_file(d, "E0703", f->path, DIAG_NO_OFFSET,
+                          "this is %s, not a safetensors file", kinds[i].what);
+        diag_help(d, item, "%s", kinds[i].help);
+        return true;
+    }
+    return false;
+}
+
+static bool read_header(struct arena *a, struct diag *d, struct stfile *f)
+{
+    uint8_t first[ST_LENGTH_SIZE] = {0};
+    struct st_error e = {0};
+    uint64_t length;
+    char *text;
+    int error = 0;
+    if (f->size >= sizeof first)
+        error = read_exactly(f->fd, 0, first, sizeof first);
+    if (error == 0 && !safetensors_check_length(first, f->size, &length, &e)) {
+        if (!is_something_else(d, f, first, sizeof first))
+            format_error(d, f->path, &e);
+        return false;
+    }
+    text = error == 0 ? arena_take(a, 1, (size_t)length + 1) : NULL;
+    if (error == 0)
+        error = read_exactly(f->fd, sizeof first, text, (size_t)length);
+    if (error != 0) {
+        system_error(d, f->path, error);
+        return false;
+    }
+    if (safetensors_parse(a, text, length, f->size, &f->header, &e))
+        return true;
+    format_error(d, f->path, &e);
+    return false;
+}
+
+static struct file_stamp stamp_of(const struct stat *st)
+{
+    return (struct file_stamp){st->st_size, st->st_mtim, st->st_ctim};
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+bool stfile_open(struct arena *a, struct diag *d, struct str path,
+                 struct stfile *out)
+{
+    struct stat st;
+    *out = (struct stfile){.path = arena_str(a, path)};
+    out->fd = open(out->path.p, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (out->fd < 0 || fstat(out->fd, &st) != 0) {
+        system_error(d, path, errno);
+        stfile_close(out);
+        return false;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        diag_add_file(d, "E0705", path, DIAG_NO_OFFSET,
+                      "cannot read: not a regular file");
+        stfile_close(out);
+        return false;
+    }
+    out->size = (uint64_t)st.st_size;
+    out->stamp = stamp_of(&st);
+    if (!read_header(a, d, out)) {
+        stfile_close(out);
+        return false;
+    }
+    return true;
+}
+
+void stfile_close(struct stfile *f)
+{
+    if (f->fd >= 0)
+        close(f->fd);
+    f->fd = -1;
+}
+
+int stfile_read(const struct stfile *f, const struct st_tensor *tensor,
+                uint64_t offset, void *out, size_t size)
+{
+    return read_exactly(f->fd, f->header.data_start + tensor->begin + offset,
+                        out, size);
+}
+
+bool stfile_changed(const struct stfile *f)
+{
+    struct stat st;
+    return fstat(f->fd, &st) != 0 || st.st_size != f->stamp.size ||
+           !same_time(st.st_mtim, f->stamp.modified) ||
+           !same_time(st.st_ctim, f->stamp.changed);
+}
