@@ -5,6 +5,8 @@
 #include "block_parse.h"
 
 #include "cursor.h"
+#include "loop_parse.h"
+#include "split_parse.h"
 #include "term_parse.h"
 
 /* --- what a block may override --- */
@@ -101,88 +103,10 @@ static void read_weight_norm(struct parser *p, const struct node *n, void *into)
     block_read_weight_norm(p, n, &((struct block *)into)->say);
 }
 
-/* --- loops --- */
-
-static bool is_word(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (!is_name_byte(s.p[i]))
-            return false;
-    return true;
-}
-
-/* -?[0-9]+ that fits in 64 bits. */
-static bool as_integer(struct str s, int64_t *out)
-{
-    size_t i = s.n > 0 && s.p[0] == '-';
-    bool negative = i == 1;
-    int64_t v = 0;
-    if (i == s.n)
-        return false;
-    for (; i < s.n; i++) {
-        int digit = s.p[i] - '0';
-        if (digit < 0 || digit > 9 || v > (INT64_MAX - digit) / 10)
-            return false;
-        v = v * 10 + digit;
-    }
-    *out = negative ? -v : v;
-    return true;
-}
-
-/* Digits that as_integer found too many. */
-static bool is_long_number(struct str s)
-{
-    size_t i = s.n > 0 && s.p[0] == '-';
-    if (i == s.n)
-        return false;
-    while (i < s.n && s.p[i] >= '0' && s.p[i] <= '9')
-        i++;
-    return i == s.n;
-}
-
-static void loop_list(struct parser *p, const struct node *n, struct loop *l)
-{
-    l->items = arena_new(p->a, struct loop_item, n->count);
-    l->count = n->count;
-    for (size_t i = 0; i < n->count; i++) {
-        const struct node *x = n->items[i];
-        if (!field_is_text(p, x))
-            continue;
-        l->items[i].word = x->text;
-        l->items[i].is_word = !as_integer(x->text, &l->items[i].number);
-        if (l->items[i].is_word && is_long_number(x->text))
-            diag_add(p->d, "E0213", diag_at(x->at),
-                     "the number does not fit in 64 bits");
-        if (l->items[i].is_word && !is_word(x->text))
-            diag_add(p->d, "E0201", diag_at(x->at),
-                     "a list holds integers or words of [A-Za-z0-9_.-]");
-    }
-    if (n->count == 0)
-        diag_add(p->d, "E0205", diag_at(n->at), "the list is empty");
-}
-
 static void read_for(struct parser *p, const struct node *n, void *into)
 {
     struct block *b = into;
-    if (!field_is_map(p, n))
-        return;
-    b->loops = arena_new(p->a, struct loop, n->count);
-    for (size_t i = 0; i < n->count; i++) {
-        struct loop *l = &b->loops[b->loop_count];
-        if (!field_is_identifier(p, n->keys[i]))
-            continue;
-        l->id = n->keys[i]->text;
-        l->at = n->keys[i]->raw;
-        b->loop_count++;
-        if (n->items[i]->kind == NODE_LIST) {
-            loop_list(p, n->items[i], l);
-        } else {
-            struct cursor c = cursor_open(p->a, p->d, n->items[i]);
-            l->is_range = true;
-            l->range = cursor_range(&c);
-            cursor_finish(&c);
-        }
-    }
+    b->loops = loop_parse(p, n, &b->loop_count);
 }
 
 static void read_let(struct parser *p, const struct node *n, void *into)
@@ -240,51 +164,73 @@ static void read_tensors(struct parser *p, const struct node *n, void *into)
     }
 }
 
-static void check_reason(struct parser *p, const struct node *key,
-                         const struct node *reason)
+static void read_split(struct parser *p, const struct node *n, void *into)
 {
-    const struct source *src = reason->at.src;
-    struct str line;
-    uint32_t number, column, from;
+    struct block *b = into;
+    size_t count;
+    struct split **splits = split_parse_list(p, n, &count);
+    reserve(p, b, count);
+    for (size_t i = 0; i < count; i++)
+        b->entries[b->entry_count++] =
+            (struct entry){.kind = ENTRY_SPLIT, .split = splits[i]};
+}
+
+/* `prefix. [tensors=N, elements=M]`: a name that ends in a dot. */
+static bool is_subtree(const struct name *n)
+{
+    const struct name_part *last = &n->parts[n->count - 1];
+    return last->expr == NULL && str_ends(last->text, ".");
+}
+
+static bool check_subtree(struct parser *p, const struct entry *e)
+{
     struct diag_item *item;
-    if (!field_is_text(p, reason))
+    if (e->type->rank == 2 && e->type->dtype == 0 &&
+        str_is(e->type->axes[0].id, "tensors") &&
+        str_is(e->type->axes[1].id, "elements"))
+        return true;
+    item = diag_add(p->d, "E0201", diag_at(e->type->at),
+                    "a name that ends in a dot drops a subtree: expected its "
+                    "exact size");
+    diag_help(p->d, item, "write `%.*s [tensors=N, elements=M]: reason`",
+              STR_ARG(span_text(e->name->at)));
+    return false;
+}
+
+static void drop_one(struct parser *p, const struct node *key, struct block *b)
+{
+    struct entry e = {.kind = ENTRY_DROP};
+    struct type_expr *type = arena_new(p->a, struct type_expr, 1);
+    e.type = type;
+    if (!term_parse_drop(p->a, p->d, key, &e.name, type))
         return;
-    for (from = 0; from < reason->text.n && reason->text.p[from] == ' ';)
-        from++;
-    if (from == reason->text.n) {
-        diag_add(p->d, "E0108", diag_at(key->at),
-                 "a drop needs a reason behind its colon");
-        return;
-    }
-    source_position(src, reason->at.end, &number, &column);
-    line = source_line(src, number);
-    from = reason->at.end - (uint32_t)(line.p - src->text.p);
-    if (reason->style != STYLE_PLAIN || from > line.n)
-        return;
-    line = str_cut(line, from, line.n);
-    while (line.n > 0 && line.p[0] == ' ')
-        line = str_cut(line, 1, line.n);
-    if (line.n == 0 || line.p[0] != '#')
-        return;
-    item = diag_add(p->d, "E0109", diag_at(reason->at),
-                    "YAML cuts this reason at ` #`");
-    diag_help(p->d, item,
-              "put the reason in quotes, or the comment on a line "
-              "of its own");
+    if (is_subtree(e.name))
+        e.kind = ENTRY_SUBTREE;
+    if (e.kind == ENTRY_DROP || check_subtree(p, &e))
+        b->entries[b->entry_count++] = e;
 }
 
 static void read_drop(struct parser *p, const struct node *n, void *into)
 {
     struct block *b = into;
+    if (n->kind == NODE_SCALAR) { /* a whole `use:` */
+        b->drop_use = true;
+        reason_check(p, n, n);
+        return;
+    }
     if (!field_is_map(p, n))
         return;
     reserve(p, b, n->count);
     for (size_t i = 0; i < n->count; i++) {
-        struct entry e = {.kind = ENTRY_DROP};
-        check_reason(p, n->keys[i], n->items[i]);
-        if (term_parse_drop(p->a, p->d, n->keys[i], &e.name, &e.type))
-            b->entries[b->entry_count++] = e;
+        reason_check(p, n->keys[i], n->items[i]);
+        drop_one(p, n->keys[i], b);
     }
+}
+
+static void read_body(struct parser *p, const struct node *n, void *into)
+{
+    struct block *b = into;
+    b->body = block_parse_list(p, n, &b->body_count);
 }
 
 static const struct field block_fields[] = {
@@ -298,7 +244,9 @@ static const struct field block_fields[] = {
     {"group", false, read_group},
     {"use", false, read_use},
     {"with", false, read_with},
+    {"body", false, read_body},
     {"tensors", false, read_tensors},
+    {"split", false, read_split},
     {"drop", false, read_drop},
 };
 
@@ -312,82 +260,127 @@ static bool has_key(const struct node *n, const char *key)
 
 /* --- whole blocks --- */
 
-static bool expr_uses(const struct expr *e, struct str id)
+/* A loop variable and the lets that depend on it. */
+struct words {
+    struct str *p;
+    size_t n, capacity;
+};
+
+static void word_add(struct parser *p, struct words *w, struct str id)
 {
-    if (e == NULL)
-        return false;
-    return ((e->kind == EXPR_ID || e->kind == EXPR_INDEX) &&
-            str_eq(e->id, id)) ||
-           expr_uses(e->a, id) || expr_uses(e->b, id);
+    if (w->n == w->capacity)
+        w->p = arena_grow(p->a, w->p, sizeof *w->p, w->n, &w->capacity);
+    w->p[w->n++] = id;
 }
 
-/* Which lets depend on a variable; a let may use only earlier ones. */
-static bool *dependent_lets(struct parser *p, const struct block *b,
-                            struct str id)
+static bool expr_uses(const struct expr *e, const struct words *w)
 {
-    bool *depends = arena_new(p->a, bool, b->let_count);
-    for (size_t i = 0; i < b->let_count; i++) {
-        depends[i] = expr_uses(b->lets[i].exprs[0], id);
-        for (size_t k = 0; k < i && !depends[i]; k++)
-            depends[i] =
-                depends[k] && expr_uses(b->lets[i].exprs[0], b->lets[k].id);
-    }
-    return depends;
+    bool uses = false;
+    for (size_t i = 0; i < w->n && !uses; i++)
+        uses = loop_in_expr(e, w->p[i]);
+    return uses;
 }
 
-/* Whether a name depends on a variable, by itself or through `let:`. */
-static bool name_uses(const struct block *b, const bool *depends,
-                      const struct name *n, struct str id)
+static bool name_uses(const struct name *n, const struct words *w)
 {
-    for (size_t i = 0; n != NULL && i < n->count; i++) {
-        const struct expr *e = n->parts[i].expr;
-        if (expr_uses(e, id))
-            return true;
-        for (size_t k = 0; k < b->let_count; k++)
-            if (depends[k] && expr_uses(e, b->lets[k].id))
-                return true;
-    }
-    return false;
+    bool uses = false;
+    for (size_t i = 0; i < w->n && !uses; i++)
+        uses = loop_in_name(n, w->p[i]);
+    return uses;
+}
+
+static bool has_outputs(const struct block *b)
+{
+    bool outputs = b->use.n > 0 && !b->drop_use;
+    for (size_t i = 0; i < b->entry_count && !outputs; i++)
+        outputs = b->entries[i].kind == ENTRY_TENSOR ||
+                  b->entries[i].kind == ENTRY_SPLIT;
+    for (size_t i = 0; i < b->body_count && !outputs; i++)
+        outputs = has_outputs(&b->body[i]);
+    return outputs;
+}
+
+static bool entry_uses(const struct entry *e, const struct words *w,
+                       bool outputs)
+{
+    bool uses = false;
+    if (e->kind != ENTRY_SPLIT)
+        return (e->kind == ENTRY_TENSOR) == outputs && name_uses(e->name, w);
+    for (size_t i = 0; i < e->split->piece_count && !uses; i++)
+        uses = name_uses(e->split->pieces[i].name, w);
+    return uses;
+}
+
+/* Whether a word of w stands in a name that tells iterations apart. */
+static bool tells_apart(struct parser *p, const struct block *b,
+                        const struct words *outer, bool outputs)
+{
+    struct words w = {0};
+    bool uses = false;
+    for (size_t i = 0; i < outer->n; i++)
+        word_add(p, &w, outer->p[i]);
+    for (size_t i = 0; i < b->let_count; i++)
+        if (expr_uses(b->lets[i].exprs[0], &w))
+            word_add(p, &w, b->lets[i].id);
+    uses = name_uses(b->to, &w) || (!outputs && name_uses(b->from, &w));
+    for (size_t i = 0; i < b->entry_count && !uses; i++)
+        uses = entry_uses(&b->entries[i], &w, outputs);
+    for (size_t i = 0; i < b->body_count && !uses; i++)
+        uses = tells_apart(p, &b->body[i], &w, outputs);
+    return uses;
 }
 
 /* E0203: a loop variable must tell the outputs, or else the drops, apart. */
 static void check_loops(struct parser *p, const struct block *b)
 {
+    bool outputs = has_outputs(b);
     for (size_t i = 0; i < b->loop_count; i++) {
-        struct str id = b->loops[i].id;
-        bool *lets = dependent_lets(p, b, id);
-        bool outputs = b->use.n > 0, used = name_uses(b, lets, b->to, id);
+        struct words w = {0};
         struct diag_item *item;
-        for (size_t k = 0; k < b->entry_count; k++)
-            outputs = outputs || b->entries[k].kind == ENTRY_TENSOR;
-        for (size_t k = 0; k < b->entry_count; k++)
-            used = used || (name_uses(b, lets, b->entries[k].name, id) &&
-                            (b->entries[k].kind == ENTRY_TENSOR || !outputs));
-        used = used || (!outputs && name_uses(b, lets, b->from, id));
-        if (used || (b->entry_count == 0 && b->use.n == 0))
+        word_add(p, &w, b->loops[i].id);
+        if (tells_apart(p, b, &w, outputs) ||
+            (b->entry_count == 0 && b->use.n == 0 && b->body_count == 0))
             continue;
-        item = diag_add(p->d, "E0203", diag_at(b->loops[i].at),
-                        "loop variable `%.*s` is never used in a %s name",
-                        STR_ARG(id), outputs ? "target" : "dropped");
+        item =
+            diag_add(p->d, "E0203", diag_at(b->loops[i].at),
+                     "loop variable `%.*s` is never used in a %s name",
+                     STR_ARG(b->loops[i].id), outputs ? "target" : "dropped");
         diag_note(p->d, item, "two iterations would %s the same names",
                   outputs ? "define" : "drop");
     }
 }
 
+static void excludes(struct parser *p, struct span at, const char *text)
+{
+    diag_add(p->d, "E0107", diag_at(at), "%s", text);
+}
+
 static void check_block(struct parser *p, const struct node *n, struct block *b)
 {
-    bool use = has_key(n, "use");
-    bool entries = has_key(n, "tensors") || has_key(n, "drop");
+    bool use = has_key(n, "use"), body = has_key(n, "body");
+    bool entries = has_key(n, "tensors") || has_key(n, "split") ||
+                   (has_key(n, "drop") && !b->drop_use);
     if (n->kind != NODE_MAP)
         return;
     if (use && entries)
-        diag_add(p->d, "E0107", diag_at(b->use_at),
-                 "a block has `use:` or `tensors:` and `drop:`, not both");
-    if (!use && !entries)
+        excludes(p, b->use_at,
+                 "a block has `use:` or `tensors:`, `split:` and `drop:`, not "
+                 "both");
+    if (body && (use || entries))
+        excludes(p, b->at,
+                 "a block with `body:` has no `use:`, `tensors:`, `split:` or "
+                 "`drop:`");
+    if (b->drop_use && !use)
+        excludes(p, b->at,
+                 "`drop: reason` belongs to `use:`; else `drop:` is a map");
+    if (b->drop_use && b->to != NULL)
+        excludes(p, b->to->at, "what is dropped has no target: no `to:`");
+    if (!use && !entries && !body && !b->drop_use)
         diag_add(p->d, "E0104", diag_at(b->at),
-                 "a block needs `tensors:`, `drop:` or `use:`");
+                 "a block needs `tensors:`, `split:`, `drop:`, `use:` or "
+                 "`body:`");
     if (has_key(n, "with") && !use)
-        diag_add(p->d, "E0107", diag_at(b->at), "`with:` belongs to `use:`");
+        excludes(p, b->at, "`with:` belongs to `use:`");
     check_loops(p, b);
 }
 

@@ -24,27 +24,44 @@ static void put_axis(struct text *t, struct type type, uint32_t axis)
         text_format(t, "#%" PRIu32, axis);
 }
 
-static void put_step(struct text *t, const struct step *s)
+static void put_step(struct text *t, const struct step *s);
+
+static const char *op_text(enum op op)
 {
-    if (s->op == OP_LEAF) {
-        put_leaf(t, s);
-        return;
+    switch (op) {
+    case OP_PERMUTE:
+        return "permute";
+    case OP_SQUEEZE:
+        return "squeeze";
+    case OP_SLICE:
+        return "slice";
+    case OP_CONCAT:
+        return "concat";
+    case OP_STACK:
+        return "stack";
+    case OP_INTERLEAVE:
+        return "interleave";
+    case OP_ZEROS:
+        return "zeros";
+    default:
+        return "exp";
     }
-    text_format(t, "%s(",
-                s->op == OP_PERMUTE       ? "permute"
-                : s->op == OP_SQUEEZE     ? "squeeze"
-                : s->op == OP_WEIGHT_NORM ? "weight_norm"
-                                          : "exp");
-    if (s->op == OP_WEIGHT_NORM) {
-        put_leaf(t, s);
-        text_c(t, ",keep=");
-        if (s->keep == KEEP_NONE)
-            text_c(t, "none");
-        else
-            put_axis(t, s->type, s->keep);
-    } else {
-        put_step(t, s->arg);
-    }
+}
+
+static void put_norm(struct text *t, const struct step *s)
+{
+    text_c(t, "weight_norm(");
+    put_leaf(t, s);
+    text_c(t, ",keep=");
+    if (s->keep == KEEP_NONE)
+        text_c(t, "none");
+    else
+        put_axis(t, s->type, s->keep);
+}
+
+/* What stands behind the first argument. */
+static void put_arguments(struct text *t, const struct step *s)
+{
     for (uint32_t i = 0; s->op == OP_PERMUTE && i < s->type.rank; i++) {
         text_c(t, ",");
         put_axis(t, s->arg->type, s->order[i]);
@@ -54,6 +71,39 @@ static void put_step(struct text *t, const struct step *s)
             continue;
         text_c(t, ",");
         put_axis(t, s->arg->type, i);
+    }
+    if (s->op != OP_SLICE)
+        return;
+    text_c(t, ",");
+    put_axis(t, s->arg->type, s->axis);
+    text_format(t, ",%" PRIu64 "..%" PRIu64, s->lo,
+                s->lo + s->type.axes[s->axis].size);
+}
+
+static void put_parts(struct text *t, const struct step *s)
+{
+    put_axis(t, s->type, s->axis);
+    for (size_t i = 0; i < s->part_count; i++) {
+        text_c(t, ",");
+        put_step(t, s->parts[i]);
+    }
+}
+
+static void put_step(struct text *t, const struct step *s)
+{
+    if (s->op == OP_LEAF) {
+        put_leaf(t, s);
+        return;
+    }
+    if (s->op == OP_WEIGHT_NORM) {
+        put_norm(t, s);
+    } else {
+        text_format(t, "%s(", op_text(s->op));
+        if (s->part_count > 0)
+            put_parts(t, s);
+        else if (s->op != OP_ZEROS)
+            put_step(t, s->arg);
+        put_arguments(t, s);
     }
     text_c(t, ")");
     type_print(t, s->type);

@@ -15,6 +15,7 @@
 #include "produce.h"
 #include "sections.h"
 #include "size.h"
+#include "units.h"
 
 #define SECTION_COUNT 7
 #define MAX_WORKERS 256
@@ -30,7 +31,8 @@ struct emission {
     uint64_t offsets[SECTION_COUNT];
     struct production production;
     struct worker_buffers *workers[MAX_WORKERS];
-    uint32_t *order; /* outputs, largest first */
+    struct units units;
+    struct findings findings;
 };
 
 /* --- layout --- */
@@ -73,19 +75,12 @@ static bool lay_out(struct emission *e)
 
 /* --- payload --- */
 
-static int by_size(const void *x, const void *y, void *outputs)
-{
-    const struct output *o = outputs;
-    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
-    if (o[a].size != o[b].size)
-        return o[a].size < o[b].size ? 1 : -1;
-    return (a > b) - (a < b);
-}
-
 static void job(void *context, unsigned worker, size_t i)
 {
     struct emission *e = context;
-    produce_output(&e->production, e->workers[worker], e->order[i]);
+    const struct unit *u = &e->units.p[i];
+    produce_unit(&e->production, e->workers[worker],
+                 e->units.outputs + u->first, u->count);
 }
 
 static struct str element_text(struct arena *a, struct type t, uint64_t index)
@@ -123,61 +118,90 @@ static void say_range(struct emission *e, const struct output *o,
                   : "store it wider, `as f64`, if the value is right");
 }
 
-static void say_value(struct emission *e, const struct output *o,
-                      const struct finding *f)
+static void say_source(struct emission *e, const struct finding *f)
 {
+    const struct leaf *leaf = f->leaf;
+    struct str at = element_text(e->a, leaf->type, f->first);
     struct diag_item *item;
     if (f->kind == FINDING_NONFINITE) {
-        item = diag_add(e->d, "E0603", f->leaf->where,
+        item = diag_add(e->d, "E0603", leaf->where,
                         "source `%.*s` holds %" PRIu64
                         " NaN or Inf, the first at %.*s",
-                        STR_ARG(f->leaf->name), f->count,
-                        STR_ARG(element_text(e->a, f->leaf->type, f->first)));
+                        STR_ARG(leaf->name), f->count, STR_ARG(at));
         diag_note(e->d, item,
                   "a trained weight is finite; the file is "
                   "damaged or training failed");
     } else if (f->kind == FINDING_ZERO_NORM) {
-        item = diag_add(e->d, "E0601", f->leaf->where,
+        item = diag_add(e->d, "E0601", leaf->where,
                         "`%.*s` has no norm to divide by at kept index "
                         "%" PRIu64,
-                        STR_ARG(f->leaf->name), f->first);
+                        STR_ARG(leaf->name), f->first);
         diag_note(e->d, item,
                   "its norm is zero (or beyond binary64); PyTorch "
                   "would produce NaN here");
-    } else if (f->kind == FINDING_RANGE) {
-        say_range(e, o, f);
+    } else {
+        item = diag_add(e->d, "E0606", leaf->where,
+                        "`%.*s` and `%.*s` hold other bytes, the first at "
+                        "%.*s",
+                        STR_ARG(leaf->name), STR_ARG(leaf->twin->name),
+                        STR_ARG(at));
+        diag_help(e->d, item,
+                  "they are not tied: give each a target of its own");
     }
+}
+
+/* A system's error; it ends the run. */
+static bool is_system(struct emission *e, const struct finding *f,
+                      struct str path)
+{
+    bool read = f->kind == FINDING_READ;
+    if (!read && f->kind != FINDING_WRITE)
+        return false;
+    diag_add_file(e->d, read ? "E0705" : "E0704",
+                  read ? checkpoint_path(e->c, f->leaf->source) : path,
+                  DIAG_NO_OFFSET, "cannot %s: %s", read ? "read" : "write",
+                  f->error == ENODATA ? "the file became shorter"
+                                      : strerror(f->error));
+    return true;
+}
+
+/* Sources first, then outputs, each in order: a system's error ends the run,
+ * and it must be the same one every time. */
+static int compare_findings(const void *x, const void *y)
+{
+    const struct finding *a = x, *b = y;
+    uint32_t i = a->leaf != NULL ? a->leaf->source : a->output;
+    uint32_t k = b->leaf != NULL ? b->leaf->source : b->output;
+    if ((a->leaf != NULL) != (b->leaf != NULL))
+        return a->leaf != NULL ? -1 : 1;
+    return i != k ? (i > k) - (i < k) : (int)a->kind - (int)b->kind;
 }
 
 static bool judge_findings(struct emission *e, struct str path)
 {
-    uint64_t before = e->d->errors;
-    for (size_t i = 0; i < e->m->output_count; i++) {
-        const struct finding *f = &e->production.findings[i];
-        if (f->kind == FINDING_READ || f->kind == FINDING_WRITE) {
-            bool read = f->kind == FINDING_READ;
-            diag_add_file(e->d, read ? "E0705" : "E0704",
-                          read ? checkpoint_path(e->c, f->leaf->source) : path,
-                          DIAG_NO_OFFSET, "cannot %s: %s",
-                          read ? "read" : "write",
-                          f->error == ENODATA ? "the file became shorter"
-                                              : strerror(f->error));
+    const struct findings *v = &e->findings;
+    if (v->n > 0)
+        qsort(v->p, v->n, sizeof *v->p, compare_findings);
+    for (size_t i = 0; i < v->n; i++)
+        if (is_system(e, &v->p[i], path))
             return false;
-        }
-        say_value(e, &e->m->outputs[i], f);
+    for (size_t i = 0; i < v->n; i++) {
+        const struct finding *f = &v->p[i];
+        if (f->leaf != NULL)
+            say_source(e, f);
+        else
+            say_range(e, &e->m->outputs[f->output], f);
     }
-    return e->d->errors == before;
+    return v->n == 0;
 }
 
 static void make_payload(struct emission *e, unsigned threads)
 {
-    size_t n = e->m->output_count;
+    size_t n;
+    e->units = units_make(e->a, e->m, e->c->count);
+    n = e->units.n;
     threads = threads < MAX_WORKERS ? threads : MAX_WORKERS;
     threads = threads < n ? threads : (unsigned)n;
-    e->order = arena_new(e->a, uint32_t, n);
-    for (uint32_t i = 0; i < n; i++)
-        e->order[i] = i;
-    qsort_r(e->order, n, sizeof *e->order, by_size, e->m->outputs);
     for (unsigned i = 0; i < threads; i++)
         e->workers[i] = produce_buffers(e->c);
     pool_run(threads, n, job, e);
@@ -291,7 +315,9 @@ bool emit_blob(struct arena *a, struct diag *d, const struct model *m,
     bool ok;
     *p = (struct production){.model = m, .checkpoint = c, .file = &e.file};
     p->digests = arena_take(a, 16, c->count);
-    p->findings = arena_new(a, struct finding, m->output_count);
+    p->audited = arena_new(a, uint8_t, c->count);
+    p->findings = &e.findings;
+    pthread_mutex_init(&e.findings.lock, NULL);
     ok = lay_out(&e);
     if (!ok)
         diag_add(d, "E0111", diag_at(m->spec->model_at),
@@ -308,5 +334,7 @@ bool emit_blob(struct arena *a, struct diag *d, const struct model *m,
     ok = ok && say_output(&e, path, outfile_commit(&e.file));
     for (int i = 0; i < SECTION_COUNT; i++)
         text_release(&e.sections[i]);
+    pthread_mutex_destroy(&e.findings.lock);
+    free(e.findings.p);
     return ok;
 }

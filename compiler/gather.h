@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * gather.h - any range of an output's elements, out of a checkpoint.
+ * gather.h - any range of a view's elements, out of a checkpoint.
  *
- * In: a plan, a range of output elements. Out: those elements in output
+ * In: a view, a range of its elements. Out: those elements in the view's
  * order, in the source's dtype. Invariant: reads only what the range needs or
  * what lies between; memory is the caller's buffers, whatever the tensor.
  */
@@ -22,7 +22,7 @@ struct gather {
 };
 
 /* Elements [first, first + count) into out. 0, or an errno. */
-int gather_range(struct gather *g, const struct plan *p, uint64_t first,
+int gather_range(struct gather *g, const struct view *v, uint64_t first,
                  uint64_t count, uint8_t *out);
 
 #endif

@@ -46,60 +46,69 @@ static void put_source(struct text *t, const struct st_tensor *s,
     text_c(t, "}");
 }
 
-struct entry_list {
-    const struct leaf **p;
+struct source_list {
+    const struct st_tensor **p;
     size_t n;
 };
 
-static int compare_leaves(const void *x, const void *y)
+static int compare_names(const void *x, const void *y)
 {
-    const struct leaf *a = *(const struct leaf *const *)x;
-    const struct leaf *b = *(const struct leaf *const *)y;
+    const struct st_tensor *a = *(const struct st_tensor *const *)x;
+    const struct st_tensor *b = *(const struct st_tensor *const *)y;
     return str_order(a->name, b->name);
 }
 
-/* The leaves with a source, by name: used ones or dropped ones. */
-static struct entry_list select_leaves(struct arena *a, const struct model *m,
-                                       bool dropped)
+/* The tensors of one role, by name. */
+static struct source_list select_sources(struct arena *a, const struct model *m,
+                                         const struct checkpoint *c,
+                                         enum role role)
 {
-    struct entry_list l = {0};
-    l.p = arena_new(a, const struct leaf *, m->leaf_count);
-    for (size_t i = 0; i < m->leaf_count; i++) {
-        const struct leaf *leaf = m->leaves[i];
-        if (leaf->source == NO_SOURCE || leaf->dropped != dropped ||
-            (!dropped && m->outputs[leaf->output].missing))
-            continue;
-        l.p[l.n++] = leaf;
-    }
-    qsort(l.p, l.n, sizeof *l.p, compare_leaves);
+    struct source_list l = {0};
+    l.p = arena_new(a, const struct st_tensor *, c->count);
+    for (size_t i = 0; i < c->count; i++)
+        if (m->roles[i] == role)
+            l.p[l.n++] = &c->tensors[i];
+    qsort(l.p, l.n, sizeof *l.p, compare_names);
     return l;
 }
 
-static void put_sources(struct text *t, struct entry_list l,
+static void put_sources(struct text *t, struct source_list l,
                         const struct checkpoint *c, uint8_t (*digests)[16])
 {
     text_c(t, "[");
     for (size_t i = 0; i < l.n; i++) {
-        uint32_t source = l.p[i]->source;
         text_c(t, i > 0 ? "," : "");
-        put_source(t, &c->tensors[source],
-                   digests != NULL ? digests[source] : NULL);
+        put_source(t, l.p[i],
+                   digests != NULL ? digests[l.p[i] - c->tensors] : NULL);
     }
     text_c(t, "]");
 }
 
-static void put_lineage(struct text *t, const struct output *o)
+/* A tensor that a value uses twice stands once. */
+static bool is_repeated(const struct model *m, const struct output *o,
+                        uint32_t i)
 {
-    const struct step *s = step_leaf(o->step);
+    const struct leaf *leaf = output_leaf(m, o, i);
+    bool repeated = false;
+    if (leaf->first_use == leaf)
+        return false;
+    for (uint32_t k = 0; k < i && !repeated; k++)
+        repeated = output_leaf(m, o, k)->first_use == leaf->first_use;
+    return repeated;
+}
+
+static void put_lineage(struct text *t, const struct model *m,
+                        const struct output *o)
+{
     bool first = true;
     text_c(t, ",\"sources\":[");
-    if (s != NULL && s->g != NULL && s->g->source != NO_SOURCE) {
-        meta_string(t, s->g->name);
-        first = false;
-    }
-    if (s != NULL && s->leaf->source != NO_SOURCE) {
+    for (uint32_t i = 0; i < o->leaf_count; i++) {
+        const struct leaf *leaf = output_leaf(m, o, i);
+        if (leaf->source == NO_SOURCE || is_repeated(m, o, i))
+            continue;
         text_c(t, first ? "" : ",");
-        meta_string(t, s->leaf->name);
+        meta_string(t, leaf->name);
+        first = false;
     }
     text_c(t, "]");
 }
@@ -114,7 +123,7 @@ static void put_tensor(struct arena *a, struct text *t, const struct model *m,
     }
     text_c(t, "],\"name\":");
     meta_string(t, o->name);
-    put_lineage(t, o);
+    put_lineage(t, m, o);
     text_c(t, ",\"value\":");
     meta_string(t, contract_expression(a, m, o));
     text_c(t, "}");
@@ -124,9 +133,9 @@ void meta_write(struct arena *a, struct text *t, const struct model *m,
                 const struct checkpoint *c, uint8_t (*digests)[16])
 {
     text_c(t, "{\"dropped\":");
-    put_sources(t, select_leaves(a, m, true), c, NULL);
+    put_sources(t, select_sources(a, m, c, ROLE_DROPPED), c, NULL);
     text_c(t, ",\"format\":1,\"sources\":");
-    put_sources(t, select_leaves(a, m, false), c, digests);
+    put_sources(t, select_sources(a, m, c, ROLE_READ), c, digests);
     text_c(t, ",\"spec\":{\"contract\":\"");
     text_hex(t, m->contract_id, 16);
     text_c(t, "\"},\"tensors\":[");

@@ -54,11 +54,22 @@ struct str type_text(struct arena *a, struct type type)
     return s;
 }
 
-const struct step *step_leaf(const struct step *s)
+struct leaf *output_leaf(const struct model *m, const struct output *o,
+                         uint32_t i)
 {
-    while (s != NULL && s->leaf == NULL)
-        s = s->arg;
-    return s;
+    return m->leaves[o->first_leaf + i];
+}
+
+struct leaf *output_only_leaf(const struct model *m, const struct output *o)
+{
+    struct leaf *last;
+    if (o->leaf_count == 0)
+        return NULL;
+    last = output_leaf(m, o, o->leaf_count - 1);
+    if (o->leaf_count == 1)
+        return last;
+    return o->leaf_count == 2 && last->pair == output_leaf(m, o, 0) ? last
+                                                                    : NULL;
 }
 
 struct str weight_norm_name(struct arena *a, struct str stem,

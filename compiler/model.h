@@ -15,6 +15,7 @@
 #include "text.h"
 
 #define NO_SOURCE UINT32_MAX
+#define NO_NUMBER UINT32_MAX
 #define KEEP_NONE UINT32_MAX
 
 struct axis {
@@ -27,7 +28,13 @@ struct type {
     const struct axis *axes;
 };
 
-/* One source tensor, as the spec wants it. */
+/* A part of a tensor: a range of each axis. */
+struct box {
+    uint64_t lo[TTSB_MAX_RANK], n[TTSB_MAX_RANK];
+    bool empty; /* nothing; a scalar has no axis to say so */
+};
+
+/* One use of a source tensor, as the spec wants it. */
 struct leaf {
     struct str name;
     struct type type;
@@ -36,6 +43,13 @@ struct leaf {
     const struct overrides *say;     /* of the block around it */
     enum ttsb_dtype dtype;
     bool optional, dropped;
+    bool broken;            /* its value has a finding */
+    bool also;              /* reads what another use claims */
+    bool is_twin;           /* of another leaf: only compared */
+    const struct box *box;  /* what it claims; NULL: all of it */
+    struct leaf *pair;      /* of a weight norm: the other half */
+    struct leaf *twin;      /* of same(): must hold the same bytes */
+    struct leaf *first_use; /* of the same tensor; itself, mostly */
     bool retyped;        /* a finding has said already that its dtype differs */
     bool reported;       /* a finding has said already why it is not bound */
     bool is_g;           /* of a weight norm: the magnitude */
@@ -44,9 +58,10 @@ struct leaf {
     uint32_t keep;       /* of a magnitude: its axis of size > 1 */
     struct str stem;     /* of a weight norm */
     uint32_t number;     /* n of `$n`, first use in file order */
-    uint32_t output;     /* that it feeds, if not dropped */
-    uint32_t file;       /* its source's number, in the spec's `sources:` */
-    uint32_t source;     /* index in the checkpoint, or NO_SOURCE */
+    uint32_t output;     /* the first that it feeds, if not dropped */
+    uint32_t output_count;
+    uint32_t file;   /* its source's number, in the spec's `sources:` */
+    uint32_t source; /* index in the checkpoint, or NO_SOURCE */
 };
 
 /* A value on its way from a source to an output. */
@@ -55,18 +70,23 @@ struct step {
     struct type type;
     enum ttsb_dtype dtype; /* of a leaf; F64 once there was arithmetic */
     const struct step *arg;
+    const struct step **parts; /* OP_CONCAT, OP_STACK, OP_INTERLEAVE */
+    size_t part_count;
     struct leaf *leaf; /* OP_LEAF; the direction v of OP_WEIGHT_NORM */
     struct leaf *g;    /* the magnitude of OP_WEIGHT_NORM */
     uint32_t keep;     /* axis of OP_WEIGHT_NORM, or KEEP_NONE */
+    uint32_t axis;     /* of OP_SLICE, OP_CONCAT, OP_STACK, OP_INTERLEAVE */
+    uint64_t lo;       /* OP_SLICE: where the range begins in arg */
     uint8_t order[TTSB_MAX_RANK]; /* OP_PERMUTE: axes of arg; also TRANSPOSE */
     uint8_t removed;              /* OP_SQUEEZE: bit set of arg's axes */
 };
 
 struct output {
     struct str name;
-    struct diag_where where;   /* the target in the spec */
-    const struct value *value; /* as written */
-    const struct step *step;   /* NULL for an alias */
+    struct diag_where where;         /* the target in the spec */
+    const struct value *value;       /* as written */
+    const struct step *step;         /* NULL for an alias */
+    uint32_t first_leaf, leaf_count; /* in the model's, in order of use */
     struct type type;
     enum ttsb_dtype dtype; /* as stored */
     bool optional, absent, missing;
@@ -89,19 +109,34 @@ struct constant_value {
     int64_t *integers; /* of CONSTANT_INTEGER */
 };
 
+/* Everything under a prefix, dropped. */
+struct subtree {
+    struct str prefix;
+    struct diag_where where;
+    struct span size_at; /* [tensors=N, elements=M] */
+    const struct overrides *say;
+    uint64_t tensors, elements;
+};
+
+/* What becomes of a tensor of the checkpoint. */
+enum role { ROLE_NONE, ROLE_READ, ROLE_DROPPED };
+
 struct model {
     const struct spec *spec;
     struct output *outputs;
     size_t output_count, output_capacity;
     struct leaf **leaves; /* in order of the spec; drops among them */
     size_t leaf_count, leaf_capacity;
+    uint8_t *roles; /* of the checkpoint's tensors, once it was resolved */
+    struct subtree *subtrees;
+    size_t subtree_count, subtree_capacity;
     struct group *groups;
     size_t group_count;
     struct nametab group_names;
     struct constant_value *constants; /* ordered by name */
     size_t constant_count;
     struct nametab names;   /* outputs */
-    struct nametab sources; /* leaves */
+    struct nametab sources; /* first uses of leaves */
     uint8_t contract_id[16];
 };
 
@@ -117,8 +152,13 @@ void type_print(struct text *t, struct type type);
 
 struct str type_text(struct arena *a, struct type t);
 
-/* The innermost step of a value, which holds its leaf; NULL for NULL. */
-const struct step *step_leaf(const struct step *s);
+/* Leaf i of an output, in order of use. */
+struct leaf *output_leaf(const struct model *m, const struct output *o,
+                         uint32_t i);
+
+/* The only source of a value, a weight norm's direction; NULL if it has
+ * several or none. */
+struct leaf *output_only_leaf(const struct model *m, const struct output *o);
 
 /* The name of a weight norm's magnitude (is_g) or direction: the stem
  * "a.weight" gives "a.weight_g" or "a.parametrizations.weight.original0". */

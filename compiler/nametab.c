@@ -25,7 +25,7 @@ static void widen(struct arena *a, struct nametab *t)
 void nametab_reserve(struct arena *a, struct nametab *t, size_t n)
 {
     t->capacity = 64;
-    while (t->capacity / 2 <= n)
+    while (t->capacity / 4 * 3 <= n)
         t->capacity *= 2;
     t->slots = arena_new(a, struct nametab_slot, t->capacity);
 }
@@ -34,7 +34,7 @@ bool nametab_add(struct arena *a, struct nametab *t, struct str name,
                  uint32_t *value)
 {
     struct nametab_slot *s;
-    if (t->count * 2 >= t->capacity)
+    if (t->count >= t->capacity / 4 * 3)
         widen(a, t);
     s = slot_of(t, name);
     if (s->used) {

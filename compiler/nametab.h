@@ -3,7 +3,7 @@
  * nametab.h - from a name to a number.
  *
  * In: names that live elsewhere. Out: the number each was given. Invariant:
- * open addressing, at most half full; names are compared whole.
+ * open addressing, at most three quarters full; names are compared whole.
  */
 #ifndef TTSW_NAMETAB_H
 #define TTSW_NAMETAB_H

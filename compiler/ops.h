@@ -21,6 +21,13 @@ enum op {
     OP_SQUEEZE,
     OP_WEIGHT_NORM,
     OP_EXP,
+    OP_SLICE,
+    OP_CONCAT,
+    OP_STACK,
+    OP_INTERLEAVE,
+    OP_ZEROS,
+    OP_ALSO,
+    OP_SAME,
     OP_LATER, /* in the language, not in this version of ttswc */
 };
 

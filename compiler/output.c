@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "cover.h"
 #include "members.h"
 
 void output_groups(struct arena *a, struct model *m)
@@ -35,12 +36,12 @@ static int layout_rank(const struct spec *s, struct str axis)
 
 /* Where the type stands that the output has: behind the outermost call, or
  * behind the source. */
-static struct span type_at(const struct output *o)
+static struct span type_at(const struct model *m, const struct output *o)
 {
-    const struct step *s = step_leaf(o->step);
+    const struct leaf *leaf = output_only_leaf(m, o);
     if (o->value->term->type.given)
         return o->value->term->type.at;
-    return s->leaf->written->at;
+    return leaf != NULL ? leaf->written->at : o->value->term->at;
 }
 
 static struct str layout_text(struct arena *a, const struct spec *s)
@@ -70,7 +71,7 @@ static void order_violated(struct arena *a, struct diag *d,
     bool square = x[first].size == x[second].size;
     struct diag_where where = o->where;
     struct diag_item *item;
-    where.at = type_at(o);
+    where.at = type_at(m, o);
     item = diag_add(d, "E0404", where,
                     "output `%.*s` would be stored %.*s; `layout:` says %.*s",
                     STR_ARG(o->name), STR_ARG(axes_text(a, o->type)),
@@ -150,17 +151,22 @@ static int role(struct str name)
     return 0;
 }
 
-static void check_role(struct diag *d, const struct output *o)
+/* Of values with one source. */
+static void check_role(struct diag *d, const struct model *m,
+                       const struct output *o)
 {
-    const struct step *s = step_leaf(o->step);
-    struct str source = s->leaf->stem.n > 0 ? s->leaf->stem : s->leaf->name;
-    int have = role(source), want = role(o->name);
+    const struct leaf *leaf = output_only_leaf(m, o);
+    struct str source = {0};
+    int have, want = role(o->name);
     struct diag_item *item;
+    if (leaf != NULL)
+        source = leaf->stem.n > 0 ? leaf->stem : leaf->name;
+    have = role(source);
     if (have == 0 || want == 0 || have == want)
         return;
-    item = diag_add(d, "E0507", s->leaf->where,
-                    "`%.*s` takes its value from `%.*s`", STR_ARG(o->name),
-                    STR_ARG(source));
+    item =
+        diag_add(d, "E0507", leaf->where, "`%.*s` takes its value from `%.*s`",
+                 STR_ARG(o->name), STR_ARG(source));
     diag_note(d, item,
               "weight, gamma and scale are factors; bias, beta and "
               "shift are summands");
@@ -208,6 +214,23 @@ static void choose_group(struct diag *d, struct model *m, struct output *o,
              STR_ARG(say->group));
 }
 
+/* An optional output is there or absent as a whole: its sources are its own. */
+static void check_optional(struct diag *d, const struct model *m,
+                           const struct output *o)
+{
+    struct diag_where where = o->where;
+    bool own = true;
+    where.at = o->value->optional_at;
+    for (uint32_t i = 0; o->optional && i < o->leaf_count; i++) {
+        const struct leaf *leaf = output_leaf(m, o, i);
+        own = own && !leaf->also && leaf->box == NULL;
+    }
+    if (!own)
+        diag_add(d, "E0508", where,
+                 "an optional output has its sources for itself, whole: no "
+                 "`also` and no part of one");
+}
+
 void output_finish(struct arena *a, struct diag *d, struct model *m,
                    struct output *o, const struct overrides *say)
 {
@@ -226,7 +249,8 @@ void output_finish(struct arena *a, struct diag *d, struct model *m,
     o->type = o->step->type;
     choose_dtype(d, o, say);
     check_layout(a, d, m, o);
-    check_role(d, o);
+    check_role(d, m, o);
+    check_optional(d, m, o);
     if (!type_bytes(o->type, o->dtype, &o->size))
         diag_add(d, "E0111", o->where,
                  "the output's bytes are no whole number below 2^63");
@@ -251,19 +275,31 @@ static void sort_by_group(struct arena *a, struct model *m)
     m->outputs = sorted;
 }
 
+/* Numbers go to tensors, not to their uses; the halves of a weight norm share
+ * one, and a twin, which is only compared, has none. */
+static void number_leaf(struct leaf *leaf, uint32_t output, uint32_t *next)
+{
+    struct leaf *first = leaf->first_use;
+    if (leaf->output_count++ == 0)
+        leaf->output = output;
+    if (leaf->pair != NULL && leaf->is_g)
+        return; /* its direction follows */
+    if (leaf->is_twin)
+        return;
+    if (first->number == NO_NUMBER)
+        first->number = (*next)++;
+    leaf->number = first->number;
+    if (leaf->pair != NULL)
+        leaf->pair->number = leaf->number;
+}
+
 static void number_leaves(struct model *m)
 {
     uint32_t n = 0;
     for (size_t i = 0; i < m->output_count; i++) {
-        const struct step *s = step_leaf(m->outputs[i].step);
-        if (s == NULL)
-            continue;
-        s->leaf->number = n++;
-        s->leaf->output = (uint32_t)i;
-        if (s->g != NULL) {
-            s->g->number = s->leaf->number;
-            s->g->output = (uint32_t)i;
-        }
+        const struct output *o = &m->outputs[i];
+        for (uint32_t k = 0; k < o->leaf_count; k++)
+            number_leaf(output_leaf(m, o, k), (uint32_t)i, &n);
     }
 }
 
@@ -307,15 +343,6 @@ static void resolve_alias(struct diag *d, struct model *m, struct output *o)
     o->size = t->size;
 }
 
-/* The first of two, with its loop values if it has any. */
-static void first_here(struct arena *a, struct diag *d, struct diag_item *item,
-                       const struct diag_where *first)
-{
-    struct str values = diag_values(a, first->loops);
-    diag_label(d, item, first->at, "first here%s%.*s",
-               values.n > 0 ? ", with " : "", STR_ARG(values));
-}
-
 static void name_outputs(struct arena *a, struct diag *d, struct model *m)
 {
     nametab_reserve(a, &m->names, m->output_count);
@@ -327,33 +354,7 @@ static void name_outputs(struct arena *a, struct diag *d, struct model *m)
         item = diag_add(d, "E0501", m->outputs[i].where,
                         "target `%.*s` is defined twice",
                         STR_ARG(m->outputs[i].name));
-        first_here(a, d, item, &m->outputs[first].where);
-    }
-}
-
-static void used_twice(struct arena *a, struct diag *d, const struct leaf *leaf,
-                       const struct leaf *first)
-{
-    struct diag_item *item = diag_add(
-        d, "E0303", leaf->where, "source `%.*s` is %s", STR_ARG(leaf->name),
-        leaf->dropped != first->dropped ? "both used and dropped"
-        : leaf->dropped                 ? "dropped twice"
-                                        : "used twice");
-    first_here(a, d, item, &first->where);
-    if (!leaf->dropped && !first->dropped)
-        diag_help(d, item,
-                  "for tied weights use `alias(target)` on the "
-                  "second output");
-}
-
-/* Every source is claimed once. */
-static void name_sources(struct arena *a, struct diag *d, struct model *m)
-{
-    nametab_reserve(a, &m->sources, m->leaf_count);
-    for (uint32_t i = 0; i < m->leaf_count; i++) {
-        uint32_t first = i;
-        if (!nametab_add(a, &m->sources, m->leaves[i]->name, &first))
-            used_twice(a, d, m->leaves[i], m->leaves[first]);
+        cover_first_here(a, d, item, &m->outputs[first].where);
     }
 }
 
@@ -375,9 +376,9 @@ void output_order(struct arena *a, struct diag *d, struct model *m, bool whole)
 {
     uint64_t before = d->errors;
     sort_by_group(a, m);
-    number_leaves(m);
     name_outputs(a, d, m);
-    name_sources(a, d, m);
+    cover_sources(a, d, m, whole);
+    number_leaves(m);
     members_check(d, m);
     if (!whole || d->errors != before)
         return;

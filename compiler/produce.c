@@ -1,40 +1,27 @@
 /* SPDX-License-Identifier: MIT
  *
- * produce.c - two passes over a source at most: an audit in the source's
- * order (digest, NaN and Inf, norms), then the output in its own order.
+ * produce.c - first the sources of a unit are audited, each in its own order,
+ * then its outputs are made, each in its own.
  *
- * A plain copy needs no audit pass: its pieces are the source's pieces.
+ * A source that feeds one output in its own order needs no audit pass: it is
+ * audited while it is copied or cast.
  */
 #include "produce.h"
 
-#include <math.h>
 #include <stdlib.h>
 
-#include "gather.h"
-#include "hash.h"
-#include "size.h"
+#include "assemble.h"
+#include "audit.h"
 
-#define SLAB ((size_t)1 << 20) /* bytes of a buffer */
-#define CHUNK 4096             /* elements in binary64 at a time */
-
-struct worker_buffers {
-    struct gather gather;
-    uint8_t *raw; /* SLAB: source dtype, output order */
-    uint8_t *out; /* SLAB: as stored */
-    double *wide; /* CHUNK */
-};
-
-/* One output in the making. */
+/* One unit in the making. */
 struct making {
     const struct production *p;
     struct worker_buffers *b;
-    const struct output *o;
-    uint32_t index;
-    struct plan plan;
-    double *scale;                    /* of a weight norm, keep_size of them */
-    struct kernel_nonfinite infinite; /* results of arithmetic */
-    struct kernel_range_error range;  /* results that do not fit */
-    struct finding *found;
+    struct arena arena; /* regions */
+    const uint32_t *outputs;
+    size_t count;
+    struct norm *norms;
+    size_t norm_count, norm_capacity;
 };
 
 static void *take(size_t n)
@@ -49,11 +36,11 @@ struct worker_buffers *produce_buffers(const struct checkpoint *c)
 {
     struct worker_buffers *b = take(sizeof *b);
     b->gather.c = c;
-    b->gather.staging = take(SLAB);
+    b->gather.staging = take(PRODUCE_SLAB);
     b->gather.window = take(GATHER_WINDOW);
-    b->raw = take(SLAB);
-    b->out = take(SLAB);
-    b->wide = take(CHUNK * sizeof(double));
+    b->raw = take(PRODUCE_SLAB);
+    b->out = take(PRODUCE_SLAB);
+    b->wide = take(PRODUCE_CHUNK * sizeof(double));
     return b;
 }
 
@@ -67,314 +54,245 @@ void produce_release(struct worker_buffers *b)
     free(b);
 }
 
-static bool fail(struct making *m, enum finding_kind kind, int error)
+bool produce_fail(const struct production *p, struct finding f)
 {
-    if (m->found->kind == FINDING_NONE)
-        *m->found = (struct finding){.kind = kind, .error = error};
-    return false;
-}
-
-static bool fail_read(struct making *m, const struct leaf *leaf, int error)
-{
-    if (m->found->kind == FINDING_NONE)
-        *m->found = (struct finding){
-            .kind = FINDING_READ, .error = error, .leaf = leaf};
+    struct findings *v = p->findings;
+    pthread_mutex_lock(&v->lock);
+    if (v->n == v->capacity) {
+        v->capacity = v->capacity == 0 ? 16 : v->capacity * 2;
+        v->p = realloc(v->p, v->capacity * sizeof *v->p);
+        if (v->p == NULL)
+            arena_exhausted();
+    }
+    v->p[v->n++] = f;
+    pthread_mutex_unlock(&v->lock);
     return false;
 }
 
 /* --- writing --- */
 
-/* Writes bytes [at, at + size) of the output and hashes its pieces; `at` is a
- * multiple of the piece size. */
-static bool put(struct making *m, uint64_t at, const uint8_t *data, size_t size)
+static bool fail(const struct making *m, uint32_t index, struct finding f)
 {
-    uint64_t *pieces = m->p->pieces + m->p->first_piece[m->index];
+    f.output = index;
+    return produce_fail(m->p, f);
+}
+
+/* Writes bytes [at, at + size) of an output and hashes its pieces; `at` is a
+ * multiple of the piece size. */
+static bool put(const struct making *m, uint32_t index, uint64_t at,
+                struct str data)
+{
+    uint64_t *pieces = m->p->pieces + m->p->first_piece[index];
     int error =
-        outfile_write(m->p->file, m->p->offset[m->index] + at, data, size);
-    for (size_t i = 0; i < size; i += TTSB_PIECE_SIZE) {
-        size_t n = size - i < TTSB_PIECE_SIZE ? size - i : TTSB_PIECE_SIZE;
-        pieces[(at + i) / TTSB_PIECE_SIZE] = ttsb__hash64(data + i, n);
-    }
-    return error == 0 || fail(m, FINDING_WRITE, error);
+        outfile_write(m->p->file, m->p->offset[index] + at, data.p, data.n);
+    audit_hash(data.p, data.n, pieces + at / TTSB_PIECE_SIZE);
+    return error == 0 ||
+           fail(m, index,
+                (struct finding){.kind = FINDING_WRITE, .error = error});
 }
 
 /* An absent output is zero, a missing one 0xFF. */
-static void fill(struct making *m, int byte)
+static void fill(const struct making *m, uint32_t index, int byte)
 {
+    const struct output *o = &m->p->model->outputs[index];
     uint64_t at = 0;
-    memset(m->b->out, byte, SLAB);
-    while (at < m->o->size) {
-        uint64_t n = m->o->size - at < SLAB ? m->o->size - at : SLAB;
-        if (!put(m, at, m->b->out, (size_t)n))
+    memset(m->b->out, byte, PRODUCE_SLAB);
+    while (at < o->size) {
+        uint64_t n = o->size - at < PRODUCE_SLAB ? o->size - at : PRODUCE_SLAB;
+        if (!put(m, index, at, (struct str){(char *)m->b->out, (size_t)n}))
             return;
         at += n;
     }
 }
 
-/* --- the audit --- */
-
-static void digest_source(struct making *m, const struct leaf *leaf,
-                          const uint64_t *pieces, uint64_t count)
+static void say_misfits(const struct making *m, uint32_t index,
+                        const struct misfits *bad)
 {
-    const struct st_tensor *t = &m->p->checkpoint->tensors[leaf->source];
-    uint8_t head[8 + 8 * TTSB_MAX_RANK];
-    uint8_t *list = take((size_t)count * 8 + 1);
-    struct ttsb__bytes parts[2] = {{head, 8 + 8 * (size_t)t->rank},
-                                   {list, (size_t)count * 8}};
-    store_u32(head, (uint32_t)leaf->dtype);
-    store_u32(head + 4, t->rank);
-    for (uint32_t i = 0; i < t->rank; i++)
-        store_u64(head + 8 + 8 * i, t->dims[i]);
-    for (uint64_t i = 0; i < count; i++)
-        store_u64(list + 8 * i, pieces[i]);
-    ttsb__hash128_joined(parts, 2, m->p->digests[leaf->source]);
-    free(list);
+    struct finding f = {.kind = FINDING_RANGE};
+    f.count = assemble_first_misfit(bad, &f.first, &f.value);
+    if (f.count > 0)
+        fail(m, index, f);
 }
 
-/* Adds source elements [first, first + n) of v to the sums of squares. */
-static void add_squares(const struct making *m, struct kernel_sumsq *acc,
-                        const double *x, uint64_t first, uint64_t n)
+/* --- a source in its own order, audited on the way --- */
+
+struct passage {
+    uint32_t index;
+    const struct region *r;
+    struct view v;
+    uint64_t *pieces; /* of the source */
+    struct kernel_nonfinite bad;
+    struct misfits misfits;
+};
+
+/* Elements [at, at + n): read, looked at, converted, written. */
+static bool pass_slab(const struct making *m, struct passage *s, uint64_t at,
+                      uint64_t n)
 {
-    uint64_t keep = m->plan.keep_size, inner = m->plan.norm_inner, done = 0;
-    while (done < n) {
-        uint64_t at = first + done, k = at / inner % keep, rest = n - done;
-        if (at % (inner * keep) == 0 && rest >= inner * keep) {
-            uint64_t outer = rest / (inner * keep);
-            kernel_sumsq_add_keep(acc, outer, keep, inner, x + done);
-            done += outer * inner * keep;
-            continue;
-        }
-        rest = rest < inner - at % inner ? rest : inner - at % inner;
-        kernel_sumsq_add(&acc[k], x + done, rest);
-        done += rest;
-    }
+    const struct output *o = &m->p->model->outputs[s->index];
+    const struct leaf *leaf = s->r->leaf;
+    struct conversion c = {s->r, &s->v, NULL, o->dtype, m->b->wide};
+    size_t in = s->v.element_size, out = spec_dtype_bits(o->dtype) / 8;
+    bool copy = assemble_is_copy(s->r, o);
+    int error = checkpoint_read(m->p->checkpoint, leaf->source, at * in,
+                                m->b->raw, (size_t)n * in);
+    if (error != 0)
+        return fail(m, s->index,
+                    (struct finding){
+                        .kind = FINDING_READ, .error = error, .leaf = leaf});
+    kernel_scan_nonfinite(leaf->dtype, m->b->raw, n, &s->bad);
+    if (copy)
+        return put(m, s->index, at * in,
+                   (struct str){(char *)m->b->raw, (size_t)n * in});
+    audit_hash(m->b->raw, (size_t)n * in,
+               s->pieces + at * in / TTSB_PIECE_SIZE);
+    assemble_convert(&c, at, n, m->b->raw, m->b->out, &s->misfits);
+    return put(m, s->index, at * out,
+               (struct str){(char *)m->b->out, (size_t)n * out});
 }
 
-static void audit_values(struct making *m, const struct leaf *leaf,
-                         const uint8_t *data, uint64_t first, uint64_t n,
-                         struct kernel_sumsq *acc)
+static void pass_all(const struct making *m, struct passage *s)
 {
-    size_t size = spec_dtype_bits(leaf->dtype) / 8;
-    for (uint64_t i = 0; acc != NULL && i < n; i += CHUNK) {
-        uint64_t k = n - i < CHUNK ? n - i : CHUNK;
-        kernel_load_f64(leaf->dtype, data + i * size, k, m->b->wide);
-        add_squares(m, acc, m->b->wide, first + i, k);
-    }
-}
-
-static bool check_finite(struct making *m, const struct leaf *leaf,
-                         const struct kernel_nonfinite *bad)
-{
-    if (bad->count == 0)
-        return true;
-    *m->found = (struct finding){.kind = FINDING_NONFINITE,
-                                 .leaf = leaf,
-                                 .count = bad->count,
-                                 .first = bad->first};
-    return false;
-}
-
-/* Reads a source once in its own order. */
-static bool audit(struct making *m, const struct leaf *leaf,
-                  struct kernel_sumsq *acc)
-{
-    const struct checkpoint *c = m->p->checkpoint;
-    struct kernel_nonfinite bad = {0};
-    uint64_t bytes, at = 0, size = spec_dtype_bits(leaf->dtype) / 8, *pieces;
-    uint64_t count;
-    int error = 0;
-    type_bytes(leaf->type, leaf->dtype, &bytes);
-    count = (bytes + TTSB_PIECE_SIZE - 1) / TTSB_PIECE_SIZE;
-    pieces = take((size_t)count * 8 + 8);
-    while (at < bytes && error == 0) {
-        size_t n = bytes - at < SLAB ? (size_t)(bytes - at) : SLAB;
-        error = checkpoint_read(c, leaf->source, at, m->b->raw, n);
-        for (size_t i = 0; i < n && error == 0; i += TTSB_PIECE_SIZE)
-            pieces[(at + i) / TTSB_PIECE_SIZE] =
-                ttsb__hash64(m->b->raw + i,
-                             n - i < TTSB_PIECE_SIZE ? n - i : TTSB_PIECE_SIZE);
-        if (error == 0) {
-            kernel_scan_nonfinite(leaf->dtype, m->b->raw, n / size, &bad);
-            audit_values(m, leaf, m->b->raw, at / size, n / size, acc);
-        }
+    const struct output *o = &m->p->model->outputs[s->index];
+    struct audit audit = {m->p, m->b};
+    size_t most = spec_dtype_bits(o->dtype) / 8;
+    bool copy = assemble_is_copy(s->r, o);
+    uint64_t step, at = 0;
+    most = most > s->v.element_size ? most : s->v.element_size;
+    step = PRODUCE_SLAB / most;
+    while (at < s->v.elements) {
+        uint64_t n = s->v.elements - at < step ? s->v.elements - at : step;
+        if (!pass_slab(m, s, at, n))
+            return;
         at += n;
     }
-    if (error == 0)
-        digest_source(m, leaf, pieces, count);
-    free(pieces);
-    return error == 0 ? check_finite(m, leaf, &bad) : fail_read(m, leaf, error);
+    if (audit_done(&audit, s->r->leaf,
+                   copy ? m->p->pieces + m->p->first_piece[s->index]
+                        : s->pieces,
+                   &s->bad))
+        say_misfits(m, s->index, &s->misfits);
 }
 
-/* --- weight norm --- */
-
-/* g as binary64, keep_size of them. */
-static bool load_magnitudes(struct making *m)
+/* The only use of a tensor, whole and in its own order. */
+static bool is_straight(const struct making *m, const struct output *o,
+                        const struct regions *v)
 {
-    const struct leaf *g = m->plan.g;
-    size_t size = spec_dtype_bits(g->dtype) / 8;
-    uint64_t at, n = m->plan.keep_size;
-    int error = 0;
-    for (at = 0; at < n && error == 0; at += SLAB / size) {
-        uint64_t k = n - at < SLAB / size ? n - at : SLAB / size;
-        error = checkpoint_read(m->p->checkpoint, g->source, at * size,
-                                m->b->raw, (size_t)k * size);
-        if (error == 0)
-            kernel_load_f64(g->dtype, m->b->raw, k, m->scale + at);
-    }
-    return error == 0 || fail_read(m, g, error);
+    const struct region *r = v->n == 1 ? &v->p[0] : NULL;
+    return m->count == 1 && o->leaf_count == 1 && r != NULL &&
+           r->leaf != NULL && r->leaf->box == NULL && plan_whole(r).straight;
 }
 
-static bool find_scale(struct making *m)
+static bool make_straight(struct making *m)
 {
-    uint64_t n = m->plan.keep_size, bad = n;
-    struct kernel_sumsq *acc = take((size_t)n * sizeof *acc + 1);
-    bool ok;
-    m->scale = take((size_t)n * sizeof *m->scale + 1);
-    for (uint64_t i = 0; i < n; i++)
-        kernel_sumsq_init(&acc[i]);
-    ok = audit(m, m->plan.leaf, acc) && audit(m, m->plan.g, NULL) &&
-         load_magnitudes(m);
-    if (ok)
-        kernel_weight_norm_scale(m->scale, acc, n, m->scale, &bad);
-    if (ok && bad < n) {
-        *m->found = (struct finding){
-            .kind = FINDING_ZERO_NORM, .leaf = m->plan.leaf, .first = bad};
-        ok = false;
+    struct passage s = {.index = m->outputs[0]};
+    const struct output *o = &m->p->model->outputs[s.index];
+    struct regions v;
+    if (m->count != 1 || o->leaf_count != 1 || o->absent || o->missing)
+        return false;
+    v = plan_value(&m->arena, o->step);
+    if (!is_straight(m, o, &v))
+        return false;
+    s.r = &v.p[0];
+    s.v = plan_whole(s.r);
+    s.pieces = take(
+        (size_t)(s.v.elements * s.v.element_size / TTSB_PIECE_SIZE + 1) * 8);
+    pass_all(m, &s);
+    free(s.pieces);
+    return true;
+}
+
+/* --- any other output --- */
+
+static void make_slabs(const struct making *m, uint32_t index,
+                       struct assembly *s)
+{
+    uint64_t at = 0, elements;
+    size_t size = spec_dtype_bits(s->o->dtype) / 8;
+    type_elements(s->o->type, &elements);
+    if (elements == 0)
+        return;
+    assemble_begin(s);
+    while (at < elements) {
+        uint64_t n = elements - at < s->step ? elements - at : s->step;
+        const uint8_t *bytes;
+        int error = assemble_range(s, at, n, &bytes);
+        if (error != 0) {
+            fail(m, index,
+                 (struct finding){
+                     .kind = FINDING_READ, .error = error, .leaf = s->unread});
+            return;
+        }
+        if (!put(m, index, at * size,
+                 (struct str){(const char *)bytes, (size_t)n * size}))
+            return;
+        at += n;
     }
-    free(acc);
+    if (s->bad > 0)
+        fail(m, index,
+             (struct finding){.kind = FINDING_RANGE,
+                              .count = s->bad,
+                              .first = s->first_bad,
+                              .value = s->bad_value});
+}
+
+static void make_output(struct making *m, uint32_t index)
+{
+    struct assembly s = {.b = m->b,
+                         .o = &m->p->model->outputs[index],
+                         .norms = m->norms,
+                         .norm_count = m->norm_count};
+    if (s.o->absent || s.o->missing) {
+        fill(m, index, s.o->absent ? 0 : 0xff);
+        return;
+    }
+    s.regions = plan_value(&m->arena, s.o->step);
+    make_slabs(m, index, &s);
+}
+
+/* --- sources --- */
+
+static bool audit_value(struct making *m, const struct leaf *leaf)
+{
+    struct audit audit = {m->p, m->b};
+    struct norm n = {.v = leaf};
+    if (leaf->pair == NULL)
+        return audit_leaf(&audit, leaf);
+    if (leaf->is_g)
+        return true; /* with its direction */
+    for (size_t i = 0; i < m->norm_count; i++)
+        if (m->norms[i].v == leaf)
+            return true;
+    n.scale = audit_norm(&audit, leaf, leaf->pair);
+    if (n.scale == NULL)
+        return false;
+    if (m->norm_count == m->norm_capacity)
+        m->norms = arena_grow(&m->arena, m->norms, sizeof *m->norms,
+                              m->norm_count, &m->norm_capacity);
+    m->norms[m->norm_count++] = n;
+    return true;
+}
+
+/* All sources of the unit that are read at all. */
+static bool audit_unit(struct making *m)
+{
+    bool ok = true;
+    for (size_t i = 0; i < m->count; i++) {
+        const struct output *o = &m->p->model->outputs[m->outputs[i]];
+        for (uint32_t k = 0; k < o->leaf_count && !o->absent && !o->missing;
+             k++)
+            ok = audit_value(m, output_leaf(m->p->model, o, k)) && ok;
+    }
     return ok;
 }
 
-/* Multiplies output elements [first, first + n) by their factors. */
-static void apply_scale(const struct making *m, double *x, uint64_t first,
-                        uint64_t n)
+void produce_unit(const struct production *p, struct worker_buffers *b,
+                  const uint32_t *outputs, size_t n)
 {
-    uint64_t keep = m->plan.keep_size, inner = m->plan.keep_inner, done = 0;
-    while (done < n) {
-        uint64_t at = first + done, k = at / inner % keep, rest = n - done;
-        if (at % inner == 0 && rest >= inner) {
-            uint64_t rows = rest / inner;
-            rows = rows < keep - k ? rows : keep - k;
-            kernel_scale_keep(x + done, 1, rows, inner, m->scale + k);
-            done += rows * inner;
-            continue;
-        }
-        rest = rest < inner - at % inner ? rest : inner - at % inner;
-        kernel_scale_keep(x + done, 1, 1, rest, m->scale + k);
-        done += rest;
-    }
-}
-
-/* --- slabs --- */
-
-/* raw to out, through binary64. */
-static void compute(struct making *m, uint64_t first, uint64_t n)
-{
-    size_t from = m->plan.element_size, to = spec_dtype_bits(m->o->dtype) / 8;
-    for (uint64_t i = 0; i < n; i += CHUNK) {
-        uint64_t k = n - i < CHUNK ? n - i : CHUNK;
-        double *x = m->b->wide;
-        kernel_load_f64(m->plan.leaf->dtype, m->b->raw + i * from, k, x);
-        if (m->scale != NULL)
-            apply_scale(m, x, first + i, k);
-        for (uint32_t e = 0; e < m->plan.exps; e++)
-            kernel_exp(x, k, x);
-        kernel_scan_nonfinite(TTSB_F64, x, k, &m->infinite);
-        kernel_store_f64(m->o->dtype, x, k, m->b->out + i * to, &m->range);
-    }
-}
-
-static void convert(struct making *m, uint64_t first, uint64_t n)
-{
-    struct kernel_cast pair = {m->plan.leaf->dtype, m->o->dtype};
-    if (m->plan.arithmetic)
-        compute(m, first, n);
-    else
-        kernel_cast(pair, m->b->raw, n, m->b->out, &m->range);
-}
-
-/* Sources are finite, so that an infinite result is one that did not fit. */
-static void judge_range(struct making *m)
-{
-    bool infinite = m->infinite.count > 0 &&
-                    (m->range.count == 0 || m->infinite.first < m->range.first);
-    uint64_t count = m->infinite.count + m->range.count;
-    if (count == 0 || m->found->kind != FINDING_NONE)
-        return;
-    *m->found =
-        (struct finding){.kind = FINDING_RANGE,
-                         .count = count,
-                         .first = infinite ? m->infinite.first : m->range.first,
-                         .value = infinite ? (double)INFINITY : m->range.value};
-}
-
-static void make_slabs(struct making *m)
-{
-    bool same = !m->plan.arithmetic && m->plan.leaf->dtype == m->o->dtype;
-    size_t to = m->plan.element_size;
-    uint64_t step, at = 0;
-    if (!same)
-        to = spec_dtype_bits(m->o->dtype) / 8;
-    step = SLAB / (to > m->plan.element_size ? to : m->plan.element_size);
-    while (at < m->plan.elements) {
-        uint64_t n =
-            m->plan.elements - at < step ? m->plan.elements - at : step;
-        int error = gather_range(&m->b->gather, &m->plan, at, n, m->b->raw);
-        if (error != 0) {
-            fail_read(m, m->plan.leaf, error);
-            return;
-        }
-        if (!same)
-            convert(m, at, n);
-        if (!put(m, at * to, same ? m->b->raw : m->b->out, (size_t)(n * to)))
-            return;
-        at += n;
-    }
-    judge_range(m);
-}
-
-/* A copy whose bytes are the source's: audited while it is written. */
-static bool make_copy(struct making *m)
-{
-    const struct leaf *leaf = m->plan.leaf;
-    struct kernel_nonfinite bad = {0};
-    uint64_t at = 0;
-    while (at < m->o->size) {
-        size_t n = m->o->size - at < SLAB ? (size_t)(m->o->size - at) : SLAB;
-        int error =
-            checkpoint_read(m->p->checkpoint, leaf->source, at, m->b->raw, n);
-        if (error != 0)
-            return fail_read(m, leaf, error);
-        kernel_scan_nonfinite(leaf->dtype, m->b->raw, n / m->plan.element_size,
-                              &bad);
-        if (!put(m, at, m->b->raw, n))
-            return false;
-        at += n;
-    }
-    digest_source(m, leaf, m->p->pieces + m->p->first_piece[m->index],
-                  (m->o->size + TTSB_PIECE_SIZE - 1) / TTSB_PIECE_SIZE);
-    return check_finite(m, leaf, &bad);
-}
-
-void produce_output(const struct production *p, struct worker_buffers *b,
-                    uint32_t index)
-{
-    struct making m = {.p = p,
-                       .b = b,
-                       .o = &p->model->outputs[index],
-                       .index = index,
-                       .found = &p->findings[index]};
-    if (m.o->step == NULL)
-        return;
-    if (m.o->absent || m.o->missing) {
-        fill(&m, m.o->absent ? 0 : 0xff);
-        return;
-    }
-    m.plan = plan_output(m.o);
-    if (m.plan.identity && !m.plan.arithmetic &&
-        m.plan.leaf->dtype == m.o->dtype)
-        make_copy(&m);
-    else if (m.plan.g != NULL ? find_scale(&m) : audit(&m, m.plan.leaf, NULL))
-        make_slabs(&m);
-    free(m.scale);
+    struct making m = {.p = p, .b = b, .outputs = outputs, .count = n};
+    if (!make_straight(&m) && audit_unit(&m))
+        for (size_t i = 0; i < n; i++)
+            make_output(&m, outputs[i]);
+    for (size_t i = 0; i < m.norm_count; i++)
+        free(m.norms[i].scale);
+    arena_release(&m.arena);
 }

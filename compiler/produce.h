@@ -1,38 +1,56 @@
 /* SPDX-License-Identifier: MIT
  *
- * produce.h - the bytes of one output.
+ * produce.h - the bytes of outputs that share sources.
  *
- * In: an output, its plan, the checkpoint. Out: its bytes in the file, the
- * XXH3-64 of its pieces, the digests of its sources; or what is wrong with
- * the values. Invariant: the same bytes whatever thread, order or buffer;
- * memory is a worker's fixed buffers and, for a weight norm, some 90 bytes
- * for each kept channel.
+ * In: a unit of outputs, the checkpoint. Out: their bytes in the file, the
+ * XXH3-64 of their pieces, the digests of their sources; or what is wrong
+ * with the values. Invariant: the same bytes whatever thread, order or
+ * buffer; a source is audited once, however many outputs it feeds; memory is
+ * a worker's fixed buffers, the regions of one output and, for weight norms,
+ * some 90 bytes for each kept channel.
  */
 #ifndef TTSW_PRODUCE_H
 #define TTSW_PRODUCE_H
 
+#include <pthread.h>
+
 #include "checkpoint.h"
+#include "gather.h"
 #include "kernels.h"
 #include "outfile.h"
 #include "plan.h"
 
-/* What went wrong with one output; at most one of these. */
+#define PRODUCE_SLAB ((size_t)1 << 20) /* bytes of a buffer */
+#define PRODUCE_CHUNK 4096             /* elements in binary64 at a time */
+
+/* What went wrong with one output or one source. */
 struct finding {
     enum finding_kind {
-        FINDING_NONE,
         FINDING_READ,      /* leaf; error: errno */
-        FINDING_WRITE,     /* error: errno */
+        FINDING_WRITE,     /* output; error: errno */
         FINDING_NONFINITE, /* leaf; count, first: source elements */
         FINDING_ZERO_NORM, /* leaf; first: kept index */
-        FINDING_RANGE,     /* count, first: output elements; value */
+        FINDING_UNEQUAL,   /* leaf and its twin; first: source element */
+        FINDING_RANGE,     /* output; count, first: its elements; value */
     } kind;
     int error;
-    const struct leaf *leaf;
+    const struct leaf *leaf; /* NULL: about an output */
+    uint32_t output;
     uint64_t count, first;
     double value;
 };
 
-/* What all workers share; read only but for the tables' own entries. */
+/* All that was found, by any worker. */
+struct findings {
+    pthread_mutex_t lock;
+    struct finding *p;
+    size_t n, capacity;
+};
+
+enum audit_state { AUDIT_OPEN, AUDIT_GOOD, AUDIT_BAD };
+
+/* What all workers share; read only but for the tables' own entries and the
+ * findings. */
 struct production {
     const struct model *model;
     const struct checkpoint *checkpoint;
@@ -40,18 +58,29 @@ struct production {
     const uint64_t *offset;      /* of each output, in the file */
     const uint64_t *first_piece; /* of each output */
     uint64_t *pieces;            /* XXH3-64 of each piece */
-    uint8_t (*digests)[16];      /* of each tensor of the checkpoint */
-    struct finding *findings;    /* of each output */
+    struct findings *findings;
+    /* Of each tensor of the checkpoint. */
+    uint8_t (*digests)[16];
+    uint8_t *audited; /* enum audit_state */
 };
 
-struct worker_buffers;
+/* Adds a finding; always false. */
+bool produce_fail(const struct production *p, struct finding f);
 
-/* Fixed buffers for one worker; never NULL. */
+/* One worker's buffers. */
+struct worker_buffers {
+    struct gather gather;
+    uint8_t *raw; /* PRODUCE_SLAB: source dtype */
+    uint8_t *out; /* PRODUCE_SLAB: as stored */
+    double *wide; /* PRODUCE_CHUNK */
+};
+
+/* Never NULL. */
 struct worker_buffers *produce_buffers(const struct checkpoint *c);
 void produce_release(struct worker_buffers *b);
 
-/* Makes output `index`. */
-void produce_output(const struct production *p, struct worker_buffers *b,
-                    uint32_t index);
+/* Makes outputs[0..n), which share sources with no other output. */
+void produce_unit(const struct production *p, struct worker_buffers *b,
+                  const uint32_t *outputs, size_t n);
 
 #endif

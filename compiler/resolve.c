@@ -12,6 +12,7 @@
 
 #include "indexset.h"
 #include "mismatch.h"
+#include "subtree.h"
 #include "text.h"
 #include "ttsb.h"
 
@@ -28,16 +29,6 @@ struct resolution {
     bool *claimed; /* tensors of the checkpoint */
     size_t hints;  /* looked for so far */
 };
-
-/* The other half of a weight norm's pair. */
-static const struct leaf *partner(const struct resolution *r,
-                                  const struct leaf *leaf)
-{
-    const struct step *s = NULL;
-    if (leaf->stem.n > 0 && !leaf->dropped)
-        s = step_leaf(r->m->outputs[leaf->output].step);
-    return s == NULL ? NULL : leaf->is_g ? s->leaf : s->g;
-}
 
 /* --- other spelling of weight norm --- */
 
@@ -62,7 +53,7 @@ static uint32_t found_otherwise(struct resolution *r, const struct leaf *leaf,
     if (checkpoint_find(r->c, leaf->file, other_spelling(r, leaf), &index))
         return index;
     *folded = checkpoint_find(r->c, leaf->file, leaf->stem, &index) &&
-              partner(r, leaf)->source == NO_SOURCE && !r->claimed[index];
+              leaf->pair->source == NO_SOURCE && !r->claimed[index];
     return *folded ? index : NO_SOURCE;
 }
 
@@ -169,21 +160,30 @@ static void bind_all(struct resolution *r)
 /* An optional output is absent when none of its sources is there. */
 static bool is_absent(const struct resolution *r, const struct leaf *leaf)
 {
-    const struct leaf *other = partner(r, leaf);
-    return leaf->optional && leaf->source == NO_SOURCE &&
-           (other == NULL || other->source == NO_SOURCE);
+    const struct output *o;
+    bool absent = leaf->source == NO_SOURCE &&
+                  (leaf->pair == NULL || leaf->pair->source == NO_SOURCE);
+    if (!leaf->optional || !absent || leaf->output_count == 0)
+        return leaf->optional && absent;
+    o = &r->m->outputs[leaf->output];
+    for (uint32_t i = 0; i < o->leaf_count; i++)
+        absent = absent && output_leaf(r->m, o, i)->source == NO_SOURCE;
+    return absent;
 }
 
 static void say_absent(struct resolution *r, const struct leaf *leaf)
 {
-    struct output *o = &r->m->outputs[leaf->output];
-    if (o->absent)
+    struct output *o = NULL;
+    if (leaf->output_count > 0)
+        o = &r->m->outputs[leaf->output];
+    if (o != NULL ? o->absent : leaf->pair != NULL && !leaf->is_g)
         return;
-    o->absent = true;
     r->cover->absent++;
+    if (o != NULL)
+        o->absent = true;
     diag_add(r->d, "W0311", leaf->where,
              "optional `%.*s` is absent: the checkpoint has no `%.*s`",
-             STR_ARG(o->name), STR_ARG(leaf->name));
+             STR_ARG(o != NULL ? o->name : leaf->name), STR_ARG(leaf->name));
 }
 
 static bool may_be_missing(enum ttsb_dtype dtype)
@@ -193,37 +193,44 @@ static bool may_be_missing(enum ttsb_dtype dtype)
            dtype == TTSB_F8_E8M0;
 }
 
+/* The outputs that need a missing leaf are missing as a whole. */
+static void lose_outputs(struct resolution *r, const struct leaf *leaf)
+{
+    const struct leaf *other = leaf->pair;
+    bool both = other != NULL && other->source == NO_SOURCE;
+    if (both && !leaf->is_g) /* g came first, and named this one */
+        return;
+    for (uint32_t i = 0; i < leaf->output_count; i++) {
+        struct output *o = &r->m->outputs[leaf->output + i];
+        o->missing = true;
+        if (may_be_missing(o->dtype))
+            diag_add(
+                r->d, "W0301", leaf->where,
+                "no tensor `%.*s`%s%.*s%s in the checkpoint; output `%.*s` is "
+                "MISSING",
+                STR_ARG(leaf->name), both ? " and no `" : "",
+                STR_ARG(both ? other->name : (struct str){0}), both ? "`" : "",
+                STR_ARG(o->name));
+        else
+            diag_add(r->d, "E0605", leaf->where,
+                     "`%.*s` cannot be missing: %s has no NaN to fill it with",
+                     STR_ARG(o->name), spec_dtype_name(o->dtype));
+    }
+}
+
 static void say_partial(struct resolution *r, const struct leaf *leaf)
 {
-    struct output *o = leaf->dropped ? NULL : &r->m->outputs[leaf->output];
-    const struct leaf *other = partner(r, leaf);
-    bool both = other != NULL && other->source == NO_SOURCE;
-    if (o != NULL && !may_be_missing(o->dtype)) {
-        diag_add(r->d, "E0605", leaf->where,
-                 "`%.*s` cannot be missing: %s has no NaN to fill it with",
-                 STR_ARG(o->name), spec_dtype_name(o->dtype));
-        return;
-    }
-    if (o == NULL) {
+    if (!leaf->dropped)
+        lose_outputs(r, leaf);
+    else
         diag_add(r->d, "W0301", leaf->where,
                  "no tensor `%.*s` to drop in the checkpoint",
                  STR_ARG(leaf->name));
-        return;
-    }
-    if (o->missing) /* the other half of a pair said so, and named this one */
-        return;
-    o->missing = true;
-    diag_add(r->d, "W0301", leaf->where,
-             "no tensor `%.*s`%s%.*s%s in the checkpoint; output `%.*s` is "
-             "MISSING",
-             STR_ARG(leaf->name), both ? " and no `" : "",
-             STR_ARG(both ? other->name : (struct str){0}), both ? "`" : "",
-             STR_ARG(o->name));
 }
 
 static void say_missing(struct resolution *r, const struct leaf *leaf)
 {
-    const struct leaf *other = partner(r, leaf);
+    const struct leaf *other = leaf->pair;
     struct diag_item *item;
     r->cover->missing++;
     if (r->cover->first_missing.n == 0)
@@ -491,8 +498,19 @@ static void share_missing(struct model *m)
 
 /* --- all of it --- */
 
+/* What a tensor's later uses have in common with its first was said there. */
+static void judge_again(struct resolution *r, const struct leaf *leaf)
+{
+    if (leaf->source == NO_SOURCE && r->partial && !leaf->reported)
+        say_partial(r, leaf);
+}
+
 static void judge(struct resolution *r, struct leaf *leaf)
 {
+    if (leaf->first_use != leaf) {
+        judge_again(r, leaf);
+        return;
+    }
     r->cover->wanted++;
     if (leaf->reported) {
         r->cover->missing++;
@@ -517,6 +535,23 @@ static void judge(struct resolution *r, struct leaf *leaf)
         r->cover->different++;
 }
 
+/* --- roles --- */
+
+static void assign_roles(struct resolution *r)
+{
+    struct model *m = r->m;
+    for (size_t i = 0; i < m->leaf_count; i++) {
+        const struct leaf *leaf = m->leaves[i];
+        if (leaf->source == NO_SOURCE)
+            continue;
+        if (leaf->dropped)
+            m->roles[leaf->source] = ROLE_DROPPED;
+        for (uint32_t k = 0; k < leaf->output_count; k++)
+            if (!m->outputs[leaf->output + k].missing)
+                m->roles[leaf->source] = ROLE_READ;
+    }
+}
+
 bool resolve_model(struct arena *a, struct diag *d, struct model *m,
                    const struct checkpoint *c, bool partial,
                    struct coverage *out)
@@ -526,6 +561,7 @@ bool resolve_model(struct arena *a, struct diag *d, struct model *m,
     uint64_t before = d->errors;
     *out = (struct coverage){0};
     r.claimed = arena_new(a, bool, c->count);
+    m->roles = arena_new(a, uint8_t, c->count);
     bind_all(&r);
     if (check_prefix(&r))
         return false;
@@ -533,7 +569,9 @@ bool resolve_model(struct arena *a, struct diag *d, struct model *m,
     check_dtypes(&r);
     for (size_t i = 0; i < m->leaf_count; i++)
         judge(&r, m->leaves[i]);
+    subtree_check(&(struct subtree_run){a, d, m, c, r.claimed, out, partial});
     share_missing(m);
+    assign_roles(&r);
     check_leftovers(&r);
     return d->errors == before;
 }

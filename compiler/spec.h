@@ -85,6 +85,9 @@ struct arg {
     const struct term *term;
     const struct name *name; /* ARG_STEM, ARG_TARGET */
     struct str id;           /* ARG_AXIS, ARG_AXES, ARG_KEEP */
+    struct range range;      /* ARG_RANGE; `each j lo..hi,` of ARG_TERMS */
+    struct str each;         /* j; empty: the term stands once */
+    struct span each_at;
 };
 
 struct term {
@@ -151,13 +154,34 @@ struct definition {
     size_t count;
 };
 
-enum entry_kind { ENTRY_TENSOR, ENTRY_DROP };
+/* One part of a split: `name: range as dtype`, or `drop range: reason`. */
+struct piece {
+    struct span at;
+    const struct name *name; /* the target; NULL: dropped */
+    struct range range;      /* hi NULL: one index, and the axis goes */
+    struct value value;      /* its term is the split's source */
+};
+
+struct split {
+    struct span at, into_at;
+    struct loop *loops;
+    size_t loop_count;
+    const struct term *source;
+    struct str axis;
+    struct span axis_at;
+    struct piece *pieces;
+    size_t piece_count;
+};
+
+enum entry_kind { ENTRY_TENSOR, ENTRY_SPLIT, ENTRY_DROP, ENTRY_SUBTREE };
 
 struct entry {
     enum entry_kind kind;
     const struct name *name; /* the target, or what is dropped */
     struct value value;      /* of a tensor */
-    struct type_expr type;   /* of a drop */
+    const struct split *split;
+    /* Of a drop; of a subtree's the axes are tensors= and elements=. */
+    const struct type_expr *type;
 };
 
 struct block {
@@ -172,6 +196,9 @@ struct block {
     struct span use_at;
     struct definition *with;
     size_t with_count;
+    bool drop_use; /* `drop: reason` beside `use:` */
+    struct block *body;
+    size_t body_count;
     struct entry *entries;
     size_t entry_count;
 };

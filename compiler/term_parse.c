@@ -22,6 +22,23 @@ static void arg_add(struct cursor *c, struct args *v, struct arg arg)
     v->p[v->n++] = arg;
 }
 
+/* `each j lo..hi,` in front of a term. A source may be called `each`: then a
+ * type follows, and no identifier. */
+static void each(struct cursor *c, struct arg *arg)
+{
+    struct cursor try = *c;
+    struct span at;
+    if (!cursor_word(&try, "each", &at) ||
+        !cursor_id(&try, &arg->each, &arg->each_at) ||
+        cursor_peek(&try) == '[') {
+        arg->each = (struct str){0};
+        return;
+    }
+    *c = try;
+    arg->range = cursor_range(c);
+    cursor_expect(c, ",");
+}
+
 /* One argument of the given kind, behind its key if it has one. */
 static void argument(struct cursor *c, struct args *v, enum arg_kind kind,
                      struct str key)
@@ -31,10 +48,17 @@ static void argument(struct cursor *c, struct args *v, enum arg_kind kind,
     bool ok;
     cursor_peek(c);
     arg.at.begin = c->at;
+    if (kind == ARG_TERMS)
+        each(c, &arg);
     switch (kind) {
     case ARG_TERM:
+    case ARG_TERMS:
         arg.term = term(c);
         ok = arg.term != NULL;
+        break;
+    case ARG_RANGE:
+        arg.range = cursor_range(c);
+        ok = !c->failed;
         break;
     case ARG_STEM:
     case ARG_TARGET:
@@ -102,12 +126,19 @@ static void check_arguments(struct cursor *c, const struct args *v,
     }
 }
 
+static bool may_repeat(enum arg_kind kind)
+{
+    return kind == ARG_AXES || kind == ARG_TERMS;
+}
+
 /* "(" arg { "," arg } ")" */
 static void arguments(struct cursor *c, struct term *t, struct span at)
 {
     const struct op_signature *s = t->signature;
     struct args v = {0};
     size_t next = 0, all = positional_count(s);
+    enum arg_kind kind;
+    bool repeated = false;
     while (cursor_peek(c) != ')' && !c->failed) {
         if (v.n > 0 && !cursor_expect(c, ","))
             break;
@@ -117,11 +148,12 @@ static void arguments(struct cursor *c, struct term *t, struct span at)
             cursor_error(c, "`)`");
             break;
         }
-        argument(c, &v, s->positional[next], (struct str){0});
-        next += s->positional[next] != ARG_AXES;
+        kind = s->positional[next];
+        argument(c, &v, kind, (struct str){0});
+        next += !may_repeat(kind);
+        repeated = repeated || may_repeat(kind);
     }
-    if (next < all && s->positional[next] == ARG_AXES && v.n > 0)
-        next++;
+    next += repeated;
     cursor_expect(c, ")");
     check_arguments(c, &v, s, next, at);
     t->args = v.p;
@@ -160,6 +192,10 @@ static struct term *call(struct cursor *c, struct str id, struct span at)
         c->failed = true;
         return NULL;
     }
+    if (t->op == OP_ZEROS) {
+        cursor_error(c, "`zeros [axis=size, ...]`, without parentheses");
+        return NULL;
+    }
     if (++c->depth > MAX_CALLS)
         cursor_error(c, "at most 32 nested calls");
     arguments(c, t, at);
@@ -195,28 +231,53 @@ static bool may_end(struct cursor *c)
            cursor_word(&try, "as", &at) || cursor_word(&try, "optional", &at);
 }
 
-/* term = ( name | op "(" args ")" ) type? */
-static const struct term *term(struct cursor *c)
+/* `zeros [T]`, the only operation without arguments. */
+static struct term *zeros(struct cursor *c)
 {
-    struct cursor try;
+    struct cursor try = *c;
+    struct term *t;
+    struct span at;
+    if (!cursor_word(&try, "zeros", &at) || cursor_peek(&try) != '[')
+        return NULL;
+    *c = try;
+    t = arena_new(c->a, struct term, 1);
+    t->op = OP_ZEROS;
+    t->at = at;
+    t->signature = op_find(str_c("zeros"));
+    return t;
+}
+
+/* What stands in front of the type. */
+static struct term *untyped(struct cursor *c)
+{
+    struct cursor try = *c;
     struct str id;
     struct span at;
     struct term *t;
-    cursor_peek(c);
-    try = *c;
     if (cursor_id(&try, &id, &at) && cursor_take(&try, "(")) {
         *c = try;
-        t = call(c, id, at);
-    } else {
-        t = arena_new(c->a, struct term, 1);
-        t->op = OP_LEAF;
-        t->name = cursor_name(c);
-        if (t->name == NULL) {
-            cursor_error(c, "a source name or an operation");
-            return NULL;
-        }
-        t->at = t->name->at;
+        return call(c, id, at);
     }
+    t = zeros(c);
+    if (t != NULL)
+        return t;
+    t = arena_new(c->a, struct term, 1);
+    t->op = OP_LEAF;
+    t->name = cursor_name(c);
+    if (t->name == NULL) {
+        cursor_error(c, "a source name or an operation");
+        return NULL;
+    }
+    t->at = t->name->at;
+    return t;
+}
+
+/* term = ( name | op "(" args ")" ) type? */
+static const struct term *term(struct cursor *c)
+{
+    struct term *t;
+    cursor_peek(c);
+    t = untyped(c);
     if (t == NULL)
         return NULL;
     t->type = cursor_type(c);
@@ -239,6 +300,7 @@ static const struct term *term(struct cursor *c)
     return t;
 }
 
+/* [ "as" dtype ] */
 static void read_cast(struct cursor *c, struct value *v)
 {
     struct str id;
@@ -271,6 +333,87 @@ bool term_parse_value(struct arena *a, struct diag *d, const struct node *n,
     out->optional = !c.failed && cursor_word(&c, "optional", &out->optional_at);
     cursor_finish(&c);
     return d->errors == before && out->term != NULL;
+}
+
+const struct term *term_parse_source(struct arena *a, struct diag *d,
+                                     const struct node *n)
+{
+    struct value v;
+    if (!term_parse_value(a, d, n, &v))
+        return NULL;
+    if (v.cast != 0 || v.optional) {
+        diag_add(d, "E0201", diag_at(v.cast != 0 ? v.cast_at : v.optional_at),
+                 "the source of a split takes no `as` and no `optional`; `as` "
+                 "stands behind each piece");
+        return NULL;
+    }
+    if (v.term->op != OP_ALIAS)
+        return v.term;
+    diag_add(d, "E0504", diag_at(v.term->at),
+             "`alias` stands alone, not inside a value");
+    return NULL;
+}
+
+/* lo..hi, or one index */
+static struct range read_range(struct cursor *c)
+{
+    struct range r = {0};
+    cursor_peek(c);
+    r.at = (struct span){c->src, c->at, c->at};
+    r.lo = cursor_expr(c, false);
+    if (cursor_take(c, ".."))
+        r.hi = cursor_expr(c, false);
+    r.at.end = c->at;
+    return r;
+}
+
+/* An operation that may stand around a range. */
+static bool piece_operation(struct cursor *c)
+{
+    struct cursor try = *c;
+    struct str id;
+    struct span at;
+    const struct op_signature *s;
+    if (!cursor_id(&try, &id, &at) || !cursor_take(&try, "("))
+        return false;
+    s = op_find(id);
+    if (s != NULL && s->op == OP_LATER)
+        call(c, id, at);
+    else
+        cursor_error(c, "a range `lo..hi` or an index");
+    return true;
+}
+
+static void read_target(struct arena *a, struct diag *d, const struct node *key,
+                        const struct node *value, struct piece *p)
+{
+    struct cursor c = cursor_open(a, d, value);
+    p->value.at = value->raw;
+    p->at = value->raw;
+    p->name = cursor_whole_name(a, d, key);
+    if (!c.failed && !piece_operation(&c))
+        p->range = read_range(&c);
+    if (!c.failed)
+        read_cast(&c, &p->value);
+    cursor_finish(&c);
+}
+
+bool term_parse_piece(struct arena *a, struct diag *d, const struct node *key,
+                      const struct node *value, struct piece *p)
+{
+    uint64_t before = d->errors;
+    struct cursor c;
+    *p = (struct piece){.at = key->raw};
+    if (!str_begins(key->text, str_c("drop "))) {
+        read_target(a, d, key, value, p);
+        return d->errors == before;
+    }
+    c = cursor_open(a, d, key);
+    cursor_take(&c, "drop");
+    if (!c.failed)
+        p->range = read_range(&c);
+    cursor_finish(&c);
+    return d->errors == before;
 }
 
 bool term_parse_drop(struct arena *a, struct diag *d, const struct node *n,

@@ -15,6 +15,16 @@
 bool term_parse_value(struct arena *a, struct diag *d, const struct node *n,
                       struct value *out);
 
+/* A term with nothing behind it, the source of a split; NULL after a
+ * finding. */
+const struct term *term_parse_source(struct arena *a, struct diag *d,
+                                     const struct node *n);
+
+/* A line under `into:`: `target: range [as dtype]` or `drop range: reason`
+ * (whose reason is not looked at here); false after a finding. */
+bool term_parse_piece(struct arena *a, struct diag *d, const struct node *key,
+                      const struct node *value, struct piece *p);
+
 /* name type, of a drop; false after a finding. */
 bool term_parse_drop(struct arena *a, struct diag *d, const struct node *n,
                      const struct name **name, struct type_expr *type);

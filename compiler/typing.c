@@ -11,11 +11,7 @@ static struct arena *arena_of(struct typing *t)
     return t->scope->a;
 }
 
-static struct diag_item *report(struct typing *t, const char *id,
-                                struct span at, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static struct diag_item *report(struct typing *t, const char *id,
+struct diag_item *typing_report(struct typing *t, const char *id,
                                 struct span at, const char *format, ...)
 {
     va_list args;
@@ -36,27 +32,28 @@ static bool axis_of(struct typing *t, const struct axis_expr *x,
     if (!scope_eval(t->scope, x->size, &size))
         return false;
     if (size < 0) {
-        report(t, "E0111", x->at, "axis `%.*s` has the size %" PRId64,
-               STR_ARG(x->id), size);
+        typing_report(t, "E0111", x->at, "axis `%.*s` has the size %" PRId64,
+                      STR_ARG(x->id), size);
         return false;
     }
     *out = (struct axis){x->id, (uint64_t)size};
     if (x->id.n == 0 && size != 1) {
-        report(t, "E0407", x->at,
-               "an axis of size %" PRId64 " needs a name: `name=%" PRId64 "`",
-               size, size);
+        typing_report(t, "E0407", x->at,
+                      "an axis of size %" PRId64 " needs a name: `name=%" PRId64
+                      "`",
+                      size, size);
         return false;
     }
     return true;
 }
 
-static bool eval_type(struct typing *t, const struct type_expr *e,
-                      struct type *out)
+bool typing_type(struct typing *t, const struct type_expr *e, struct type *out)
 {
     struct axis *axes = arena_new(arena_of(t), struct axis, e->rank);
     bool ok = true;
     if (e->rank > TTSB_MAX_RANK) {
-        report(t, "E0111", e->at, "%zu axes; at most 8 are possible", e->rank);
+        typing_report(t, "E0111", e->at, "%zu axes; at most 8 are possible",
+                      e->rank);
         return false;
     }
     for (size_t i = 0; i < e->rank; i++) {
@@ -64,8 +61,8 @@ static bool eval_type(struct typing *t, const struct type_expr *e,
         for (size_t k = 0; k < i && ok; k++) {
             if (axes[i].name.n == 0 || !str_eq(axes[i].name, axes[k].name))
                 continue;
-            report(t, "E0413", e->axes[i].at, "axis `%.*s` stands twice",
-                   STR_ARG(axes[i].name));
+            typing_report(t, "E0413", e->axes[i].at, "axis `%.*s` stands twice",
+                          STR_ARG(axes[i].name));
             ok = false;
         }
     }
@@ -73,20 +70,19 @@ static bool eval_type(struct typing *t, const struct type_expr *e,
     return ok;
 }
 
-/* The type that follows against the one that was written, if it was. */
-static bool check_written(struct typing *t, const struct term *term,
+bool typing_check_written(struct typing *t, const struct term *term,
                           struct type got)
 {
     struct type want;
     if (!term->type.given)
         return true;
-    if (!eval_type(t, &term->type, &want))
+    if (!typing_type(t, &term->type, &want))
         return false;
     if (type_eq(got, want))
         return true;
-    report(t, "E0405", term->type.at, "`%s` gives %.*s, not %.*s",
-           term->signature->name, STR_ARG(type_text(arena_of(t), got)),
-           STR_ARG(type_text(arena_of(t), want)));
+    typing_report(t, "E0405", term->type.at, "`%s` gives %.*s, not %.*s",
+                  term->signature->name, STR_ARG(type_text(arena_of(t), got)),
+                  STR_ARG(type_text(arena_of(t), want)));
     return false;
 }
 
@@ -111,8 +107,9 @@ static struct leaf *leaf_new(struct typing *t, struct span at,
     leaf->dtype = written->dtype != 0 ? written->dtype : t->say->source_dtype;
     leaf->optional = t->optional;
     leaf->dropped = t->dropped;
-    leaf->output = t->output;
     leaf->source = NO_SOURCE;
+    leaf->number = NO_NUMBER;
+    leaf->first_use = leaf;
     return leaf;
 }
 
@@ -122,12 +119,12 @@ bool typing_leaf(struct typing *t, const struct name *name,
     struct leaf *leaf = leaf_new(t, name->at, type);
     uint64_t bytes;
     if (!scope_name(t->scope, t->from, name, &leaf->name) ||
-        !eval_type(t, type, &leaf->type))
+        !typing_type(t, type, &leaf->type))
         return false;
     *out = leaf;
     if (!type_bytes(leaf->type, leaf->dtype, &bytes)) {
-        report(t, "E0111", type->at,
-               "the tensor's bytes are no whole number below 2^63");
+        typing_report(t, "E0111", type->at,
+                      "the tensor's bytes are no whole number below 2^63");
         return false;
     }
     claim(t, leaf);
@@ -163,10 +160,10 @@ static bool spell(struct typing *t, const struct arg *arg, bool is_g,
 {
     if (t->say->spelling == SPELLING_UNSET) {
         struct diag_item *item =
-            report(t, "E0104", arg->at,
-                   "weight_norm(%.*s) needs `weight_norm: legacy` or "
-                   "`parametrized` in the spec or a block around it",
-                   STR_ARG(stem));
+            typing_report(t, "E0104", arg->at,
+                          "weight_norm(%.*s) needs `weight_norm: legacy` or "
+                          "`parametrized` in the spec or a block around it",
+                          STR_ARG(stem));
         diag_help(t->scope->d, item,
                   "or name both tensors: weight_norm(g=..., v=..., keep=...)");
         return false;
@@ -200,8 +197,9 @@ static bool find_keep(struct typing *t, const struct term *term, struct step *s)
         return true;
     s->keep = (uint32_t)axis;
     if (axis < 0)
-        report(t, "E0406", keep->at, "axis `%.*s` is not in %.*s",
-               STR_ARG(keep->id), STR_ARG(type_text(arena_of(t), s->type)));
+        typing_report(t, "E0406", keep->at, "axis `%.*s` is not in %.*s",
+                      STR_ARG(keep->id),
+                      STR_ARG(type_text(arena_of(t), s->type)));
     return axis >= 0;
 }
 
@@ -222,8 +220,8 @@ static bool check_norm_arguments(struct typing *t, const struct term *term)
     bool g = arg_named(term, "g") != NULL, v = arg_named(term, "v") != NULL;
     if (stem ? !g && !v : g && v)
         return true;
-    report(t, "E0212", term->at,
-           "weight_norm takes a stem, or both `g=` and `v=`");
+    typing_report(t, "E0212", term->at,
+                  "weight_norm takes a stem, or both `g=` and `v=`");
     return false;
 }
 
@@ -231,7 +229,7 @@ static bool weight_norm_step(struct typing *t, const struct term *term,
                              struct step *s)
 {
     if (!check_norm_arguments(t, term) ||
-        !eval_type(t, &term->type, &s->type) || !find_keep(t, term, s) ||
+        !typing_type(t, &term->type, &s->type) || !find_keep(t, term, s) ||
         !norm_leaf(t, term, true, &s->g) ||
         !norm_leaf(t, term, false, &s->leaf))
         return false;
@@ -240,10 +238,12 @@ static bool weight_norm_step(struct typing *t, const struct term *term,
     s->g->type = magnitude_type(t, s);
     s->g->keep = s->keep;
     if (!spec_dtype_is_float(s->leaf->dtype)) {
-        report(t, "E0412", term->at, "weight_norm needs floats, not %s",
-               spec_dtype_name(s->leaf->dtype));
+        typing_report(t, "E0412", term->at, "weight_norm needs floats, not %s",
+                      spec_dtype_name(s->leaf->dtype));
         return false;
     }
+    s->g->pair = s->leaf;
+    s->leaf->pair = s->g;
     claim(t, s->g);
     claim(t, s->leaf);
     return true;
@@ -251,15 +251,14 @@ static bool weight_norm_step(struct typing *t, const struct term *term,
 
 /* --- moving axes --- */
 
-/* Sub-byte and float8 tensors can only be copied whole. */
-static bool may_compute(struct typing *t, const struct term *term,
+bool typing_may_compute(struct typing *t, const struct term *term,
                         const struct step *arg)
 {
     if (spec_dtype_bits(arg->dtype) >= 8 &&
         (arg->dtype < TTSB_F8_E4M3 || arg->dtype > TTSB_F8_E5M2FNUZ))
         return true;
-    report(t, "E0412", term->at, "%s tensors can only be copied whole",
-           spec_dtype_name(arg->dtype));
+    typing_report(t, "E0412", term->at, "%s tensors can only be copied whole",
+                  spec_dtype_name(arg->dtype));
     return false;
 }
 
@@ -270,17 +269,17 @@ static bool reorder(struct typing *t, const struct term *term, struct step *s)
         axes[i] = s->arg->type.axes[s->order[i]];
     s->type = (struct type){s->arg->type.rank, axes};
     s->dtype = s->arg->dtype;
-    return check_written(t, term, s->type);
+    return typing_check_written(t, term, s->type);
 }
 
 static bool transpose_step(struct typing *t, const struct term *term,
                            struct step *s)
 {
     if (s->arg->type.rank != 2) {
-        report(t, "E0405", term->at,
-               "`transpose` needs 2 axes; %.*s has %" PRIu32 " (use `permute`)",
-               STR_ARG(type_text(arena_of(t), s->arg->type)),
-               s->arg->type.rank);
+        typing_report(
+            t, "E0405", term->at,
+            "`transpose` needs 2 axes; %.*s has %" PRIu32 " (use `permute`)",
+            STR_ARG(type_text(arena_of(t), s->arg->type)), s->arg->type.rank);
         return false;
     }
     s->op = OP_PERMUTE;
@@ -295,18 +294,19 @@ static bool permute_step(struct typing *t, const struct term *term,
     struct str have = type_text(arena_of(t), s->arg->type);
     uint32_t seen = 0;
     if (term->count - 1 != s->arg->type.rank) {
-        report(t, "E0406", term->at,
-               "`permute` names %zu axes, %.*s has %" PRIu32, term->count - 1,
-               STR_ARG(have), s->arg->type.rank);
+        typing_report(t, "E0406", term->at,
+                      "`permute` names %zu axes, %.*s has %" PRIu32,
+                      term->count - 1, STR_ARG(have), s->arg->type.rank);
         return false;
     }
     for (size_t i = 1; i < term->count; i++) {
         int axis = type_axis(s->arg->type, term->args[i].id);
         if (axis < 0 || (seen >> axis & 1) != 0) {
-            report(t, axis < 0 ? "E0406" : "E0413", term->args[i].at,
-                   axis < 0 ? "axis `%.*s` is not in %.*s"
-                            : "axis `%.*s` stands twice in the order of %.*s",
-                   STR_ARG(term->args[i].id), STR_ARG(have));
+            typing_report(t, axis < 0 ? "E0406" : "E0413", term->args[i].at,
+                          axis < 0
+                              ? "axis `%.*s` is not in %.*s"
+                              : "axis `%.*s` stands twice in the order of %.*s",
+                          STR_ARG(term->args[i].id), STR_ARG(have));
             return false;
         }
         seen |= 1U << axis;
@@ -322,20 +322,23 @@ static bool find_squeezed(struct typing *t, const struct term *term,
     for (size_t i = 1; i < term->count; i++) {
         int axis = type_axis(*have, term->args[i].id);
         if (axis < 0) {
-            report(t, "E0406", term->args[i].at, "axis `%.*s` is not in %.*s",
-                   STR_ARG(term->args[i].id),
-                   STR_ARG(type_text(arena_of(t), *have)));
+            typing_report(t, "E0406", term->args[i].at,
+                          "axis `%.*s` is not in %.*s",
+                          STR_ARG(term->args[i].id),
+                          STR_ARG(type_text(arena_of(t), *have)));
             return false;
         }
         if (have->axes[axis].size != 1) {
-            report(t, "E0405", term->args[i].at,
-                   "`squeeze` removes axes of size 1; `%.*s` is %" PRIu64,
-                   STR_ARG(term->args[i].id), have->axes[axis].size);
+            typing_report(
+                t, "E0405", term->args[i].at,
+                "`squeeze` removes axes of size 1; `%.*s` is %" PRIu64,
+                STR_ARG(term->args[i].id), have->axes[axis].size);
             return false;
         }
         if ((s->removed >> axis & 1) != 0) {
-            report(t, "E0413", term->args[i].at, "axis `%.*s` stands twice",
-                   STR_ARG(term->args[i].id));
+            typing_report(t, "E0413", term->args[i].at,
+                          "axis `%.*s` stands twice",
+                          STR_ARG(term->args[i].id));
             return false;
         }
         s->removed |= (uint8_t)(1U << axis);
@@ -344,8 +347,9 @@ static bool find_squeezed(struct typing *t, const struct term *term,
         if (have->axes[i].name.n == 0)
             s->removed |= (uint8_t)(1U << i);
     if (s->removed == 0)
-        report(t, "E0405", term->at, "`squeeze` removes nothing from %.*s",
-               STR_ARG(type_text(arena_of(t), *have)));
+        typing_report(t, "E0405", term->at,
+                      "`squeeze` removes nothing from %.*s",
+                      STR_ARG(type_text(arena_of(t), *have)));
     return s->removed != 0;
 }
 
@@ -360,7 +364,7 @@ static bool squeeze_step(struct typing *t, const struct term *term,
         if ((s->removed >> i & 1) == 0)
             axes[s->type.rank++] = s->arg->type.axes[i];
     s->dtype = s->arg->dtype;
-    return check_written(t, term, s->type);
+    return typing_check_written(t, term, s->type);
 }
 
 static bool exp_step(struct typing *t, const struct term *term, struct step *s)
@@ -368,17 +372,70 @@ static bool exp_step(struct typing *t, const struct term *term, struct step *s)
     s->type = s->arg->type;
     s->dtype = TTSB_F64;
     if (!spec_dtype_is_float(s->arg->dtype)) {
-        report(t, "E0412", term->at, "`exp` needs floats, not %s",
-               spec_dtype_name(s->arg->dtype));
+        typing_report(t, "E0412", term->at, "`exp` needs floats, not %s",
+                      spec_dtype_name(s->arg->dtype));
         return false;
     }
-    return check_written(t, term, s->type);
+    return typing_check_written(t, term, s->type);
 }
 
-static bool misplaced_alias(struct typing *t, const struct term *term)
+/* --- second readings --- */
+
+static bool misplaced(struct typing *t, const struct term *term)
 {
-    report(t, "E0504", term->at, "`alias` stands alone, not inside a value");
+    if (term->op == OP_ZEROS)
+        typing_report(t, "E0212", term->at,
+                      "`zeros` stands only inside concat or stack");
+    else
+        typing_report(t, "E0504", term->at,
+                      "`alias` stands alone, not inside a value");
     return false;
+}
+
+static bool needs_sources(struct typing *t, const struct term *term)
+{
+    for (size_t i = 0; i < term->count; i++) {
+        if (term->args[i].term->op == OP_LEAF)
+            continue;
+        typing_report(t, "E0212", term->args[i].at,
+                      "`%s` takes a source with its type, not an operation",
+                      term->signature->name);
+        return false;
+    }
+    return true;
+}
+
+static bool also_step(struct typing *t, const struct term *term, struct step *s)
+{
+    if (!needs_sources(t, term) || !typing_may_compute(t, term, s->arg))
+        return false;
+    *s = *s->arg;
+    s->leaf->also = true;
+    return true;
+}
+
+static bool same_step(struct typing *t, const struct term *term, struct step *s)
+{
+    const struct step *a = s->arg, *b;
+    if (!needs_sources(t, term) || !typing_may_compute(t, term, a))
+        return false;
+    b = typing_step(t, term->args[1].term);
+    if (b == NULL)
+        return false;
+    if (!type_eq(a->type, b->type) || a->dtype != b->dtype) {
+        struct diag_item *item = typing_report(
+            t, "E0410", term->args[1].at,
+            "`same` needs two sources of one type: %s%.*s and %s%.*s",
+            spec_dtype_name(a->dtype), STR_ARG(type_text(arena_of(t), a->type)),
+            spec_dtype_name(b->dtype),
+            STR_ARG(type_text(arena_of(t), b->type)));
+        diag_label(t->scope->d, item, term->args[0].at, "the first");
+        return false;
+    }
+    *s = *a;
+    s->leaf->twin = b->leaf;
+    b->leaf->is_twin = true;
+    return typing_check_written(t, term, s->type);
 }
 
 static bool fill_step(struct typing *t, const struct term *term, struct step *s)
@@ -389,21 +446,45 @@ static bool fill_step(struct typing *t, const struct term *term, struct step *s)
     case OP_WEIGHT_NORM:
         return weight_norm_step(t, term, s);
     case OP_TRANSPOSE:
-        return may_compute(t, term, s->arg) && transpose_step(t, term, s);
+        return typing_may_compute(t, term, s->arg) &&
+               transpose_step(t, term, s);
     case OP_PERMUTE:
-        return may_compute(t, term, s->arg) && permute_step(t, term, s);
+        return typing_may_compute(t, term, s->arg) && permute_step(t, term, s);
     case OP_SQUEEZE:
-        return may_compute(t, term, s->arg) && squeeze_step(t, term, s);
+        return typing_may_compute(t, term, s->arg) && squeeze_step(t, term, s);
+    case OP_SLICE:
+        return typing_may_compute(t, term, s->arg) &&
+               typing_slice_step(t, term, s);
     case OP_EXP:
         return exp_step(t, term, s);
+    case OP_CONCAT:
+    case OP_STACK:
+    case OP_INTERLEAVE:
+        return typing_join_step(t, term, s);
+    case OP_ALSO:
+        return also_step(t, term, s);
+    case OP_SAME:
+        return same_step(t, term, s);
     default:
-        return misplaced_alias(t, term);
+        return misplaced(t, term);
     }
+}
+
+static bool may_go_on(struct typing *t, const struct term *term)
+{
+    if (*t->work >= TYPING_MAX_WORK)
+        return false;
+    if (++*t->work == TYPING_MAX_WORK)
+        typing_report(t, "E0216", term->at, "more than 4000000 terms");
+    return *t->work < TYPING_MAX_WORK;
 }
 
 const struct step *typing_step(struct typing *t, const struct term *term)
 {
-    struct step *s = arena_new(arena_of(t), struct step, 1);
+    struct step *s;
+    if (!may_go_on(t, term))
+        return NULL;
+    s = arena_new(arena_of(t), struct step, 1);
     s->op = term->op;
     if (term->count > 0 && term->args[0].kind == ARG_TERM) {
         s->arg = typing_step(t, term->args[0].term);

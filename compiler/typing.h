@@ -19,8 +19,19 @@ struct typing {
     struct scope *scope;
     struct str from;
     const struct overrides *say; /* every field set, or never said */
-    uint32_t output;             /* that the leaves feed */
     bool optional, dropped;
+    uint64_t *work; /* counts terms; typing stops at TYPING_MAX_WORK */
+    bool sliced;    /* set when a part of a value is left out */
+};
+
+/* So that expansion ends; E0216. */
+#define TYPING_MAX_WORK 4000000
+/* Terms that one join may have; E0216. */
+#define TYPING_MAX_PARTS 65536
+
+/* A range of an axis, evaluated. */
+struct range_value {
+    uint64_t lo, n;
 };
 
 /* NULL after a finding. */
@@ -29,5 +40,40 @@ const struct step *typing_step(struct typing *t, const struct term *term);
 /* A leaf of its own, for a drop. False after a finding. */
 bool typing_leaf(struct typing *t, const struct name *name,
                  const struct type_expr *type, struct leaf **out);
+
+/* The part [lo, lo + n) of an axis of a value, which the caller checked. */
+const struct step *typing_slice(struct typing *t, const struct step *arg,
+                                uint32_t axis, const struct range_value *r);
+
+/* The value without one axis of size 1. */
+const struct step *typing_without(struct typing *t, const struct step *arg,
+                                  uint32_t axis);
+
+/* lo..hi, inside an axis (E0205, E0405); a range without hi is one index. */
+bool typing_range(struct typing *t, const struct range *r, struct axis axis,
+                  struct range_value *out);
+
+/* --- for the rules of single operations --- */
+
+struct diag_item *typing_report(struct typing *t, const char *id,
+                                struct span at, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* The type that an author wrote; false after a finding. */
+bool typing_type(struct typing *t, const struct type_expr *e, struct type *out);
+
+/* The type that follows against the one that was written, if it was. */
+bool typing_check_written(struct typing *t, const struct term *term,
+                          struct type got);
+
+/* E0412: sub-byte and float8 tensors can only be copied whole. */
+bool typing_may_compute(struct typing *t, const struct term *term,
+                        const struct step *arg);
+
+/* slice, concat, stack and interleave. */
+bool typing_slice_step(struct typing *t, const struct term *term,
+                       struct step *s);
+bool typing_join_step(struct typing *t, const struct term *term,
+                      struct step *s);
 
 #endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * assemble.h - any range of an output's elements, out of its regions.
+ *
+ * In: an output, its regions, the factors of its weight norms. Out: the
+ * range's bytes as they are stored, and the results that do not fit.
+ * Invariant: an element depends on its own sources alone, never on the range
+ * it is made in; memory is the worker's buffers.
+ */
+#ifndef TTSW_ASSEMBLE_H
+#define TTSW_ASSEMBLE_H
+
+#include "produce.h"
+
+/* The factors of a weight norm, under its direction. */
+struct norm {
+    const struct leaf *v;
+    double *scale;
+};
+
+struct assembly {
+    struct worker_buffers *b;
+    const struct output *o;
+    struct regions regions;
+    const struct norm *norms;
+    size_t norm_count;
+    uint64_t step; /* elements that one call may make */
+    /* Results that do not fit: how many, the first, its value. */
+    uint64_t bad, first_bad;
+    double bad_value;
+    const struct leaf *unread; /* after an error */
+};
+
+/* Sets `step`. */
+void assemble_begin(struct assembly *s);
+
+/* Elements [at, at + n), n at most `step`; *out is one of the buffers. 0, or
+ * an errno. */
+int assemble_range(struct assembly *s, uint64_t at, uint64_t n,
+                   const uint8_t **out);
+
+/* Raw elements of a region into dst as they are stored: dtype, factors and
+ * exps. raw[i] is element first + i of the view. Adds to *bad; its indices
+ * are relative to raw. */
+struct misfits {
+    struct kernel_nonfinite infinite;
+    struct kernel_range_error range;
+};
+
+/* How many, the first one's index and value. */
+uint64_t assemble_first_misfit(const struct misfits *bad, uint64_t *first,
+                               double *value);
+
+struct conversion {
+    const struct region *r;
+    const struct view *v;
+    const double *scale; /* of all of the kept axis, or NULL */
+    enum ttsb_dtype to;
+    double *wide;
+};
+
+void assemble_convert(const struct conversion *c, uint64_t first, uint64_t n,
+                      const uint8_t *raw, uint8_t *dst, struct misfits *bad);
+
+/* Whether a region's bytes are stored as they are. */
+bool assemble_is_copy(const struct region *r, const struct output *o);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cover.h - every element of every source, claimed exactly once.
+ *
+ * In: the leaves of a model, each claiming a tensor or a box of it; the pieces
+ * of a split. Out: findings for what two claim (E0303, E0308) and what none
+ * claims (E0307), as ranges. Invariant: decided by the spec alone, in
+ * elements; a tensor that the spec names is tiled or there is a finding.
+ */
+#ifndef TTSW_COVER_H
+#define TTSW_COVER_H
+
+#include "model.h"
+
+/* A range of an axis, and whose it is. */
+struct part {
+    uint64_t lo, hi;
+    size_t owner;
+};
+
+/* Two parts that meet in [lo, hi); `second` is the owner that comes later. */
+struct overlap {
+    size_t first, second;
+    uint64_t lo, hi;
+};
+
+struct tiling {
+    struct str gaps; /* "4..8, 10..12", empty without any */
+    struct overlap *overlaps;
+    size_t overlap_count, capacity;
+};
+
+/* How parts tile [0, size); sorts them. */
+struct tiling cover_line(struct arena *a, struct part *parts, size_t n,
+                         uint64_t size);
+
+/* Names the sources of a model (m->sources, leaf->first_use) and judges all
+ * claims. Unless `whole`, the spec has findings already, and then nothing is
+ * said about what might only be a consequence. */
+void cover_sources(struct arena *a, struct diag *d, struct model *m,
+                   bool whole);
+
+/* Labels the first of two places, with its loop values if it has any. */
+void cover_first_here(struct arena *a, struct diag *d, struct diag_item *item,
+                      const struct diag_where *first);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * expand_split.c - a split: one term, cut along an axis into outputs.
+ *
+ * The term claims its sources whole and the pieces must tile it, so that a
+ * part of it can only be left out by a `drop` with a reason.
+ */
+#include <inttypes.h>
+
+#include "expansion.h"
+
+/* One iteration of a split: its term, cut. */
+struct cut {
+    struct expansion *x;
+    struct frame *f;
+    const struct split *split;
+    const struct step *whole;
+    size_t first_leaf;
+    uint32_t axis;
+};
+
+static void say_overlaps(const struct cut *c, const struct tiling *t,
+                         struct str name)
+{
+    for (size_t i = 0; i < t->overlap_count; i++) {
+        const struct overlap *o = &t->overlaps[i];
+        struct str range =
+            arena_format(c->x->a, "%" PRIu64 "..%" PRIu64, o->lo, o->hi);
+        struct diag_item *item = diag_add(
+            c->x->d, "E0308",
+            scope_where(&c->f->scope, c->split->pieces[o->second].range.at),
+            "`%.*s` %.*s of `%.*s` is used by two pieces",
+            STR_ARG(c->split->axis), STR_ARG(range), STR_ARG(name));
+        diag_fact(item, range);
+        diag_label(c->x->d, item, c->split->pieces[o->first].range.at,
+                   "the same elements");
+    }
+}
+
+static void say_gaps(const struct cut *c, struct str gaps, struct str name)
+{
+    struct diag_item *item;
+    if (gaps.n == 0)
+        return;
+    item =
+        diag_add(c->x->d, "E0307", scope_where(&c->f->scope, c->split->into_at),
+                 "`%.*s` %.*s of `%.*s` is used by no piece",
+                 STR_ARG(c->split->axis), STR_ARG(gaps), STR_ARG(name));
+    diag_fact(item, gaps);
+    diag_label(c->x->d, item, c->split->source->at, "%.*s",
+               STR_ARG(type_text(c->x->a, c->whole->type)));
+    diag_help(c->x->d, item,
+              "a part that is not wanted is dropped with a reason: `drop "
+              "lo..hi: reason`");
+}
+
+/* What a split's source is called in messages. */
+static struct str cut_name(const struct cut *c)
+{
+    const struct model *m = c->x->model;
+    struct output o = {.first_leaf = (uint32_t)c->first_leaf,
+                       .leaf_count = (uint32_t)(m->leaf_count - c->first_leaf)};
+    const struct leaf *leaf = output_only_leaf(m, &o);
+    if (leaf == NULL)
+        return span_text(c->split->source->at);
+    return leaf->stem.n > 0 ? leaf->stem : leaf->name;
+}
+
+/* The pieces' ranges tile the axis. */
+static bool check_tiling(const struct cut *c, const struct range_value *ranges)
+{
+    struct part *parts = arena_new(c->x->a, struct part, c->split->piece_count);
+    struct tiling t;
+    for (size_t i = 0; i < c->split->piece_count; i++)
+        parts[i] = (struct part){ranges[i].lo, ranges[i].lo + ranges[i].n, i};
+    t = cover_line(c->x->a, parts, c->split->piece_count,
+                   c->whole->type.axes[c->axis].size);
+    say_overlaps(c, &t, cut_name(c));
+    say_gaps(c, t.gaps, cut_name(c));
+    return t.overlap_count == 0 && t.gaps.n == 0;
+}
+
+static void expand_piece(const struct cut *c, const struct piece *p,
+                         const struct range_value *r)
+{
+    struct typing t = expansion_typing(c->x, c->f);
+    struct output *o;
+    if (p->name == NULL || c->f->dropping)
+        return;
+    o = expansion_output(c->x, c->f, p->name->at, &p->value);
+    if (o == NULL)
+        return;
+    o->step = typing_slice(&t, c->whole, c->axis, r);
+    if (p->range.hi == NULL)
+        o->step = typing_without(&t, o->step, c->axis);
+    if (scope_name(&c->f->scope, c->f->to, p->name, &o->name))
+        expansion_finish(c->x, c->f, o, c->first_leaf);
+    else
+        c->x->model->output_count--;
+}
+
+static bool find_axis(struct cut *c)
+{
+    int axis = type_axis(c->whole->type, c->split->axis);
+    c->axis = (uint32_t)axis;
+    if (axis < 0)
+        diag_add(c->x->d, "E0406", scope_where(&c->f->scope, c->split->axis_at),
+                 "axis `%.*s` is not in %.*s", STR_ARG(c->split->axis),
+                 STR_ARG(type_text(c->x->a, c->whole->type)));
+    return axis >= 0;
+}
+
+void expansion_split(struct expansion *x, struct frame *f, const void *what)
+{
+    const struct split *split = what;
+    struct cut c = {.x = x, .f = f, .split = split};
+    struct typing t = expansion_typing(x, f);
+    struct range_value *ranges =
+        arena_new(x->a, struct range_value, split->piece_count);
+    bool ok = true;
+    c.first_leaf = x->model->leaf_count;
+    c.whole = expansion_value(x, &t, split->source);
+    if (c.whole == NULL || !find_axis(&c))
+        return;
+    for (size_t i = 0; i < split->piece_count; i++)
+        ok = typing_range(&t, &split->pieces[i].range,
+                          c.whole->type.axes[c.axis], &ranges[i]) &&
+             ok;
+    if (!ok || !check_tiling(&c, ranges))
+        return;
+    for (size_t i = 0; i < split->piece_count; i++)
+        expand_piece(&c, &split->pieces[i], &ranges[i]);
+}

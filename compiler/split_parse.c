@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * split_parse.c - one source term, and the parts it is cut into.
+ */
+#include "split_parse.h"
+
+#include "loop_parse.h"
+#include "term_parse.h"
+
+void reason_check(struct parser *p, const struct node *key,
+                  const struct node *reason)
+{
+    const struct source *src = reason->at.src;
+    struct str line;
+    uint32_t number, column, from;
+    struct diag_item *item;
+    if (!field_is_text(p, reason))
+        return;
+    for (from = 0; from < reason->text.n && reason->text.p[from] == ' ';)
+        from++;
+    if (from == reason->text.n) {
+        diag_add(p->d, "E0108", diag_at(key->at),
+                 "a drop needs a reason behind its colon");
+        return;
+    }
+    source_position(src, reason->at.end, &number, &column);
+    line = source_line(src, number);
+    from = reason->at.end - (uint32_t)(line.p - src->text.p);
+    if (reason->style != STYLE_PLAIN || from > line.n)
+        return;
+    line = str_cut(line, from, line.n);
+    while (line.n > 0 && line.p[0] == ' ')
+        line = str_cut(line, 1, line.n);
+    if (line.n == 0 || line.p[0] != '#')
+        return;
+    item = diag_add(p->d, "E0109", diag_at(reason->at),
+                    "YAML cuts this reason at ` #`");
+    diag_help(p->d, item,
+              "put the reason in quotes, or the comment on a line "
+              "of its own");
+}
+
+static void read_for(struct parser *p, const struct node *n, void *into)
+{
+    struct split *s = into;
+    s->loops = loop_parse(p, n, &s->loop_count);
+}
+
+static void read_source(struct parser *p, const struct node *n, void *into)
+{
+    ((struct split *)into)->source = term_parse_source(p->a, p->d, n);
+}
+
+static void read_axis(struct parser *p, const struct node *n, void *into)
+{
+    struct split *s = into;
+    if (!field_is_identifier(p, n))
+        return;
+    s->axis = n->text;
+    s->axis_at = n->raw;
+}
+
+static void read_into(struct parser *p, const struct node *n, void *into)
+{
+    struct split *s = into;
+    s->into_at = n->at;
+    if (!field_is_map(p, n))
+        return;
+    s->pieces = arena_new(p->a, struct piece, n->count);
+    for (size_t i = 0; i < n->count; i++) {
+        struct piece *piece = &s->pieces[s->piece_count];
+        if (!field_is_text(p, n->items[i]) ||
+            !term_parse_piece(p->a, p->d, n->keys[i], n->items[i], piece))
+            continue;
+        if (piece->name == NULL)
+            reason_check(p, n->keys[i], n->items[i]);
+        s->piece_count++;
+    }
+}
+
+static const struct field split_fields[] = {
+    {"for", false, read_for},
+    {"source", true, read_source},
+    {"axis", true, read_axis},
+    {"into", true, read_into},
+};
+
+/* E0203: a variable that no target tells apart. */
+static void check_loops(struct parser *p, const struct split *s)
+{
+    for (size_t i = 0; i < s->loop_count; i++) {
+        bool used = false;
+        for (size_t k = 0; k < s->piece_count; k++)
+            used = used || loop_in_name(s->pieces[k].name, s->loops[i].id);
+        if (!used)
+            diag_add(p->d, "E0203", diag_at(s->loops[i].at),
+                     "loop variable `%.*s` is never used in a target name",
+                     STR_ARG(s->loops[i].id));
+    }
+}
+
+static struct split *read_split(struct parser *p, const struct node *n)
+{
+    struct split *s = arena_new(p->a, struct split, 1);
+    uint64_t errors = p->d->errors;
+    bool targets = false;
+    s->at = n->kind == NODE_MAP && n->count > 0 ? n->keys[0]->at : n->at;
+    fields_read(p, n, "a split", split_fields, FIELD_COUNT(split_fields), s);
+    if (p->d->errors != errors)
+        return NULL;
+    check_loops(p, s);
+    for (size_t i = 0; i < s->piece_count; i++) {
+        s->pieces[i].value.term = s->source;
+        targets = targets || s->pieces[i].name != NULL;
+    }
+    if (!targets)
+        diag_add(p->d, "E0104", diag_at(s->into_at),
+                 "`into:` needs a target; what is not used at all stands under "
+                 "`drop:` of a block");
+    return targets ? s : NULL;
+}
+
+struct split **split_parse_list(struct parser *p, const struct node *n,
+                                size_t *count)
+{
+    struct split **splits;
+    *count = 0;
+    if (!field_is_list(p, n))
+        return NULL;
+    splits = arena_new(p->a, struct split *, n->count);
+    for (size_t i = 0; i < n->count; i++) {
+        splits[*count] = read_split(p, n->items[i]);
+        *count += splits[*count] != NULL;
+    }
+    return splits;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * subtree.c - the names are sorted once, so that each prefix is a range.
+ */
+#include "subtree.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "size.h"
+
+/* A tensor under its name. */
+struct named {
+    struct str name;
+    uint32_t index;
+};
+
+static int compare(const void *x, const void *y)
+{
+    return str_order(((const struct named *)x)->name,
+                     ((const struct named *)y)->name);
+}
+
+static size_t first_behind(const struct named *names, size_t n,
+                           struct str prefix)
+{
+    size_t lo = 0, hi = n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (str_order(names[mid].name, prefix) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* What the checkpoint has under a prefix. */
+struct found {
+    uint64_t tensors, elements;
+};
+
+static void count(struct found *f, const struct st_tensor *t)
+{
+    uint64_t n = 1;
+    for (uint32_t i = 0; i < t->rank; i++)
+        n *= t->dims[i]; /* checked by the header's parser */
+    f->tensors++;
+    if (!size_add(f->elements, n, &f->elements))
+        f->elements = UINT64_MAX;
+}
+
+static void say(const struct subtree_run *r, const struct subtree *s,
+                const struct found *f)
+{
+    struct diag_where where = s->where;
+    struct diag_item *item;
+    if (r->partial && f->tensors < s->tensors) {
+        diag_add(r->d, "W0301", where,
+                 "%" PRIu64 " of %" PRIu64
+                 " tensors to drop under `%.*s` are in the checkpoint",
+                 f->tensors, s->tensors, STR_ARG(s->prefix));
+        return;
+    }
+    where.at = s->size_at;
+    item = diag_add(
+        r->d, "E0314", where,
+        "under `%.*s` the checkpoint has %" PRIu64 " tensors with %" PRIu64
+        " elements, the spec drops %" PRIu64 " with %" PRIu64,
+        STR_ARG(s->prefix), f->tensors, f->elements, s->tensors, s->elements);
+    diag_fact(item, arena_format(r->a, "%" PRIu64 " %" PRIu64, f->tensors,
+                                 f->elements));
+    diag_help(r->d, item,
+              f->tensors == 0 ? "a stale drop: remove it"
+                              : "look at what is new or gone there before "
+                                "changing the numbers");
+}
+
+static void check_one(const struct subtree_run *r, const struct subtree *s,
+                      const struct named *names)
+{
+    size_t i = first_behind(names, r->c->count, s->prefix);
+    struct found f = {0};
+    for (; i < r->c->count && str_begins(names[i].name, s->prefix); i++) {
+        uint32_t index = names[i].index;
+        if (r->c->places[index].source != 0)
+            continue;
+        count(&f, &r->c->tensors[index]);
+        r->claimed[index] = true;
+        r->m->roles[index] = ROLE_DROPPED;
+    }
+    r->cover->wanted += s->tensors;
+    r->cover->dropped += f.tensors;
+    if (f.tensors == s->tensors && f.elements == s->elements)
+        return;
+    say(r, s, &f);
+    if (f.tensors >= s->tensors) {
+        r->cover->different++;
+        return;
+    }
+    r->cover->missing += s->tensors - f.tensors;
+    if (r->cover->first_missing.n == 0)
+        r->cover->first_missing = s->prefix;
+}
+
+void subtree_check(const struct subtree_run *r)
+{
+    struct named *names;
+    if (r->m->subtree_count == 0)
+        return;
+    names = arena_new(r->a, struct named, r->c->count);
+    for (uint32_t i = 0; i < r->c->count; i++)
+        names[i] = (struct named){r->c->tensors[i].name, i};
+    qsort(names, r->c->count, sizeof *names, compare);
+    for (size_t i = 0; i < r->m->subtree_count; i++)
+        check_one(r, &r->m->subtrees[i], names);
+}
