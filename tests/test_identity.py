@@ -16,6 +16,7 @@ VARIANTS = (("gcc", "-O0"), ("gcc", "-O3 -march=native"), ("clang", "-O0"),
 CASES = (("indextts2/bigvgan_tiny.yaml", "bigvgan/bigvgan_tiny.safetensors"),
          ("indextts2/bigvgan_tiny_parametrized.yaml",
           "bigvgan/bigvgan_tiny_parametrized.safetensors"),
+         ("indextts2/gpt_tiny.yaml", "gpt/gpt_tiny.safetensors"),
          ("examples/features.yaml", "features/features.safetensors"))
 
 
