@@ -283,7 +283,8 @@ static void list_blob(struct text *t, const struct ttsb_blob *b,
 
 static void inspect_blob(struct run *r, const struct args *args, struct text *t)
 {
-    struct ttsb_open_options options = {sizeof options, TTSB_OPEN_PARTIAL};
+    struct ttsb_open_options options = {.struct_size = sizeof options,
+                                        .flags = TTSB_OPEN_PARTIAL};
     struct ttsb_error e = {.struct_size = sizeof e};
     struct ttsb_info info = {.struct_size = sizeof info};
     struct ttsb_blob *b;

@@ -56,7 +56,8 @@ static void verify_blob(struct run *r, const struct args *args,
 
 enum exit_code command_verify(const struct args *args)
 {
-    struct ttsb_open_options options = {sizeof options, TTSB_OPEN_PARTIAL};
+    struct ttsb_open_options options = {.struct_size = sizeof options,
+                                        .flags = TTSB_OPEN_PARTIAL};
     struct ttsb_error e = {.struct_size = sizeof e};
     struct ttsb_info info = {.struct_size = sizeof info};
     struct ttsb_blob *b;

@@ -108,20 +108,20 @@ int32_t ttsb_require(const struct ttsb_blob *blob,
                      const struct ttsb_requirement *requirement,
                      struct ttsb_error *error)
 {
+    struct ttsb_requirement r;
     int32_t status;
     if (blob == NULL)
         return ttsb__bad_argument(error, "blob");
     if (requirement == NULL)
         return ttsb__bad_argument(error, "requirement");
-    if (requirement->struct_size < sizeof(*requirement))
+    if (!ttsb__take(&r, requirement, sizeof(r), sizeof(r)))
         return ttsb__bad_argument(error, "requirement->struct_size");
-    if (requirement->revision_min > requirement->revision_max)
+    if (r.revision_min > r.revision_max)
         return ttsb__bad_argument(error, "requirement->revision_max");
-    status = require_model(blob, requirement->model, error);
+    status = require_model(blob, r.model, error);
     if (status == TTSB_OK)
-        status = require_revision(blob, requirement->revision_min,
-                                  requirement->revision_max, error);
+        status = require_revision(blob, r.revision_min, r.revision_max, error);
     if (status == TTSB_OK)
-        status = require_contract(blob, requirement->contract_id, error);
+        status = require_contract(blob, r.contract_id, error);
     return status;
 }

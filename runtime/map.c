@@ -108,6 +108,7 @@ int32_t ttsb__map_fd(struct ttsb_blob *blob, int fd, uint32_t flags,
         return fail_system(error, TTSB_SYSTEM_MAP, "mmap", errno);
     blob->bytes = p;
     blob->mapped = true;
+    blob->of_file = true;
     return TTSB_OK;
 }
 
@@ -152,4 +153,15 @@ void ttsb__unmap(struct ttsb_blob *blob)
     if (blob->mapped)
         munmap((void *)(uintptr_t)blob->bytes, (size_t)blob->size);
     blob->mapped = false;
+}
+
+int32_t ttsb__read_ahead(const struct ttsb_blob *blob, uint64_t offset,
+                         uint64_t size, struct ttsb_error *error)
+{
+    if (!blob->of_file || size == 0)
+        return TTSB_OK;
+    if (madvise((void *)(uintptr_t)(blob->bytes + offset), (size_t)size,
+                MADV_WILLNEED) != 0)
+        return fail_system(error, TTSB_SYSTEM_READ, "madvise", errno);
+    return TTSB_OK;
 }

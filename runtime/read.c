@@ -135,7 +135,20 @@ int32_t ttsb_find(const struct ttsb_blob *blob, const char *name,
         return not_found(blob, name, error);
     if (!fill_tensor(blob, index, tensor))
         return ttsb__bad_argument(error, "tensor->struct_size");
+    if (blob->used != NULL)
+        ttsb_mark_used(blob->used, index);
     return presence(blob, index, error);
+}
+
+int32_t ttsb_unused(const struct ttsb_blob *blob, uint32_t first,
+                    struct ttsb_tensor *tensor)
+{
+    if (blob == NULL || tensor == NULL || blob->used == NULL)
+        return TTSB_BAD_ARGUMENT;
+    for (uint32_t i = first; i < blob->tensor_count; i++)
+        if (!ttsb_is_used(blob->used, i))
+            return fill_tensor(blob, i, tensor) ? TTSB_OK : TTSB_BAD_ARGUMENT;
+    return TTSB_NOT_FOUND;
 }
 
 int32_t ttsb_group_at(const struct ttsb_blob *blob, uint32_t index,
@@ -172,6 +185,26 @@ int32_t ttsb_host_bases(const struct ttsb_blob *blob, const void **bases,
         bases[i] = group_data(blob, &g);
     }
     return TTSB_OK;
+}
+
+int32_t ttsb_prefetch(const struct ttsb_blob *blob, uint32_t group,
+                      struct ttsb_error *error)
+{
+    struct ttsb__fault fault = {.status = TTSB_OUT_OF_RANGE,
+                                .tensor = TTSB_NO_TENSOR,
+                                .found = group,
+                                .field = "group"};
+    struct ttsb_disk_group g;
+    if (blob == NULL)
+        return ttsb__bad_argument(error, "blob");
+    fault.expected = blob->group_count - 1;
+    if (group >= blob->group_count)
+        return ttsb__fail(error, &fault,
+                          "there is no group %u: the blob has %u", group,
+                          blob->group_count);
+    /* Groups start on 64 KiB, which no page of our systems passes. */
+    g = ttsb__group(blob, group);
+    return ttsb__read_ahead(blob, g.offset, g.size, error);
 }
 
 const void *ttsb_pointer(const struct ttsb_blob *blob, const void *base,

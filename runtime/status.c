@@ -15,16 +15,16 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* No struct of any version is larger: a struct_size that was never set is
+ * found before it does harm. */
+#define MAX_STRUCT_SIZE 4096
+
 struct status_words {
     const char *name;
     const char *text;
 };
 
 #define STATUS_END (TTSB_BUG + 1)
-
-/* No struct of any version is larger: a struct_size that was never set is
- * found before it does harm. */
-#define MAX_STRUCT_SIZE 4096
 
 static const struct status_words statuses[STATUS_END] = {
     [TTSB_OK] = {"TTSB_OK", "all is well"},
@@ -113,6 +113,17 @@ bool ttsb__fill(void *out, void *value, uint32_t size)
     memcpy(out, value, size);
     memset((uint8_t *)out + size, 0, room - size);
     return true;
+}
+
+bool ttsb__take(void *value, const void *in, uint32_t size, uint32_t old)
+{
+    uint32_t given;
+    memcpy(&given, in, sizeof(given));
+    if ((given < size && given != old) || given > MAX_STRUCT_SIZE)
+        return false;
+    memcpy(value, in, given < size ? given : size);
+    return given <= size || ttsb__first_nonzero((const uint8_t *)in + size,
+                                                given - size) == given - size;
 }
 
 static bool is_blobs_fault(int32_t status)

@@ -27,7 +27,9 @@
  * later library adds members at the end and fills only what the caller's
  * struct has; what an older library does not know it fills with zeros. A size
  * below that of version 1.0 or above 4096 is a TTSB_BAD_ARGUMENT; in a struct
- * ttsb_error, which is never needed, it means that nothing is written.
+ * ttsb_error, which is never needed, it means that nothing is written. Members
+ * that the caller fills read as 0 where its struct lacks them; one that this
+ * library does not know and that is not 0 is a TTSB_BAD_ARGUMENT.
  */
 #ifndef TTSB_H
 #define TTSB_H
@@ -36,6 +38,7 @@
 #include <stdint.h>
 
 #include "ttsb_types.h"
+#include "ttsb_use.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -43,9 +46,9 @@ extern "C" {
 
 /* The library's version; the container's is in struct ttsb_info. */
 #define TTSB_VERSION_MAJOR 1
-#define TTSB_VERSION_MINOR 0
+#define TTSB_VERSION_MINOR 1
 #define TTSB_VERSION_PATCH 0
-#define TTSB_VERSION "1.0.0"
+#define TTSB_VERSION "1.1.0"
 
 #define TTSB_API __attribute__((visibility("default")))
 
@@ -78,12 +81,18 @@ struct ttsb_error {
 struct ttsb_open_options {
     uint32_t struct_size;
     uint32_t flags; /* TTSB_OPEN_..., or-ed */
+    /* Since 1.1: where ttsb_find counts, for ttsb_unused, or NULL. The words
+     * are the caller's, stay until ttsb_close and serve one blob; open sets
+     * them to 0. TTSB_USED_WORDS(TTSB_MAX_TENSORS) words are enough for all. */
+    uint32_t *used;
+    uint64_t used_words;
 };
 
 /* Opens the file at `path` and checks all of it but the payload. `options` may
  * be NULL for the defaults. *blob is the caller's to close, or NULL on failure.
- * Fails with TTSB_BAD_ARGUMENT (a NULL, an unknown flag), with every status of
- * the blob's group (20 to 41), and with every one of the system's group. */
+ * Fails with TTSB_BAD_ARGUMENT (a NULL, an unknown flag, fewer used_words than
+ * error->expected), with every status of the blob's group (20 to 41), and with
+ * every one of the system's group. */
 TTSB_API int32_t ttsb_open(const char *path,
                            const struct ttsb_open_options *options,
                            struct ttsb_blob **blob, struct ttsb_error *error);
@@ -189,6 +198,22 @@ TTSB_API int32_t ttsb_find(const struct ttsb_blob *blob, const char *name,
                            struct ttsb_tensor *tensor,
                            struct ttsb_error *error);
 
+/* Describes the first tensor at or behind index `first` that ttsb_find was
+ * not asked for since the blob was opened, which was with options.used:
+ *
+ *     for (i = 0; ttsb_unused(blob, i, &tensor) == TTSB_OK; i = tensor.index +
+ * 1) printf("never used: %s\n", tensor.name);
+ *
+ * A name counts for itself: asking for an alias is no use of its target, nor
+ * the other way round. Asking for an ABSENT or MISSING tensor is a use; one
+ * that was never asked for is unused like any other (see tensor.flags).
+ * ttsb_tensor_at counts nothing; what an engine takes from it, it may count
+ * with ttsb_mark_used. Fails with TTSB_BAD_ARGUMENT (a NULL, a struct_size, a
+ * blob opened without `used`) and TTSB_NOT_FOUND: all from `first` on were
+ * used. */
+TTSB_API int32_t ttsb_unused(const struct ttsb_blob *blob, uint32_t first,
+                             struct ttsb_tensor *tensor);
+
 /* One group: a component that is loaded as a whole. */
 struct ttsb_group {
     uint32_t struct_size;
@@ -216,6 +241,16 @@ TTSB_API int32_t ttsb_group_at(const struct ttsb_blob *blob, uint32_t index,
  * not the number of groups. */
 TTSB_API int32_t ttsb_host_bases(const struct ttsb_blob *blob,
                                  const void **bases, uint32_t count);
+
+/* Asks the system to read the group's bytes ahead of their use, and returns
+ * before it has: for a group that will be copied or computed with soon. A
+ * no-op where there is no file to read: a blob in memory or opened with
+ * TTSB_OPEN_COPY, a group of size 0. Fails with TTSB_BAD_ARGUMENT (a NULL),
+ * TTSB_OUT_OF_RANGE, and TTSB_SYSTEM_READ (madvise; an I/O error, or a system
+ * that is out of memory or does not allow it), after which the blob is as good
+ * as before. */
+TTSB_API int32_t ttsb_prefetch(const struct ttsb_blob *blob, uint32_t group,
+                               struct ttsb_error *error);
 
 /* For generated headers: base + group_offset, where `base` is the address of
  * the tensor's group on the host or a device. NULL if the tensor is ABSENT or

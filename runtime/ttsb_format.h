@@ -37,7 +37,6 @@
 #define TTSB_MAX_ALIGN 65536
 
 /* Limits: a reader refuses what lies beyond, a writer never makes it. */
-#define TTSB_MAX_TENSORS 1000000
 #define TTSB_MAX_GROUPS 65535
 #define TTSB_MAX_CONSTANTS 65535
 #define TTSB_MAX_NAME 255

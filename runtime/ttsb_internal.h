@@ -26,13 +26,16 @@ struct ttsb__section {
     uint64_t size;
 };
 
-/* The handle. `section` is indexed by type. `group_order` holds the groups'
- * indices by name: FORMAT.md has no such table, and without one a file with
- * 65,535 groups would take minutes to prove unique. */
+/* The handle, which never changes; only the bits at `used` do, atomically, and
+ * they are not part of it. `section` is indexed by type. `group_order` holds
+ * the groups' indices by name: FORMAT.md has no such table, and without one a
+ * file with 65,535 groups would take minutes to prove unique. */
 struct ttsb_blob {
     const uint8_t *bytes;
     uint64_t size;
-    bool mapped; /* the mapping is ours to give back */
+    bool mapped;    /* the mapping is ours to give back */
+    bool of_file;   /* ... and its pages are read when they are touched */
+    uint32_t *used; /* the caller's bits, or NULL; see ttsb_use.h */
     struct ttsb__section section[TTSB_SECTION_META + 1];
     uint64_t sections_end;
     uint64_t piece_count;
@@ -70,6 +73,11 @@ int32_t ttsb__bad_argument(struct ttsb_error *error, const char *argument);
  * the caller's struct, zeros behind. False if the caller's struct_size is
  * smaller, or larger than any. */
 bool ttsb__fill(void *out, void *value, uint32_t size);
+
+/* The other way: copies the caller's struct to *value, of `size` bytes, which
+ * are 0, or `old` bytes in the version before. False if the caller's
+ * struct_size is of no version, or what lies behind `size` is not 0. */
+bool ttsb__take(void *value, const void *in, uint32_t size, uint32_t old);
 
 /* A chain of checks. The first that fails fills *error and sticks in
  * `result`; the members before it say what is being looked at. */
@@ -145,7 +153,8 @@ uint64_t ttsb__first_nonzero(const uint8_t *bytes, uint64_t size);
 
 /* ---- map.c ---- */
 
-/* Opens, maps or copies; on success blob->bytes, size and mapped are set. */
+/* Opens, maps or copies; on success blob->bytes, size, mapped and of_file are
+ * set. */
 int32_t ttsb__map_path(struct ttsb_blob *blob, const char *path, uint32_t flags,
                        struct ttsb_error *error);
 int32_t ttsb__map_fd(struct ttsb_blob *blob, int fd, uint32_t flags,
@@ -153,6 +162,11 @@ int32_t ttsb__map_fd(struct ttsb_blob *blob, int fd, uint32_t flags,
 int32_t ttsb__map_copy(struct ttsb_blob *blob, const void *data, size_t size,
                        struct ttsb_error *error);
 void ttsb__unmap(struct ttsb_blob *blob);
+
+/* Asks for `size` bytes at `offset`, a multiple of the page size, ahead of
+ * their use; nothing to do where they are in memory. */
+int32_t ttsb__read_ahead(const struct ttsb_blob *blob, uint64_t offset,
+                         uint64_t size, struct ttsb_error *error);
 
 /* ---- the door ---- */
 

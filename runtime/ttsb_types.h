@@ -18,6 +18,9 @@
 /* Dimensions of a tensor; 0 is a scalar. */
 #define TTSB_MAX_RANK 8
 
+/* Tensors of a blob, at most. */
+#define TTSB_MAX_TENSORS 1000000
+
 /* An index that is none: `alias of` of a record that is no alias, and the
  * tensor of an error that concerns none. */
 #define TTSB_NO_TENSOR UINT32_MAX

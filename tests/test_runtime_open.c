@@ -166,7 +166,8 @@ static void unaligned(void **state)
 
 static void copied_memory(void **state)
 {
-    const struct ttsb_open_options copy = {sizeof(copy), TTSB_OPEN_COPY};
+    const struct ttsb_open_options copy = {.struct_size = sizeof(copy),
+                                           .flags = TTSB_OPEN_COPY};
     struct blob b = blob_build(blob_standard());
     struct ttsb_blob *blob;
     (void)state;
@@ -182,7 +183,8 @@ static void copied_memory(void **state)
 
 static void partial(void **state)
 {
-    const struct ttsb_open_options accept = {sizeof(accept), TTSB_OPEN_PARTIAL};
+    const struct ttsb_open_options accept = {.struct_size = sizeof(accept),
+                                             .flags = TTSB_OPEN_PARTIAL};
     struct ttsb_error error = {.struct_size = sizeof(error)};
     struct blob b = blob_build(blob_partial());
     struct ttsb_blob *blob;
@@ -258,7 +260,8 @@ static void polite_refusal(void **state)
 
 static void arguments(void **state)
 {
-    struct ttsb_open_options options = {sizeof(options), 4};
+    struct ttsb_open_options options = {.struct_size = sizeof(options),
+                                        .flags = 4};
     struct ttsb_error error = {.struct_size = sizeof(error)};
     struct ttsb_blob *blob = (struct ttsb_blob *)&error;
     (void)state;
@@ -274,7 +277,7 @@ static void arguments(void **state)
     assert_int_equal(ttsb_open("x", &options, &blob, &error),
                      TTSB_BAD_ARGUMENT);
     assert_string_equal(error.field, "options->flags");
-    options = (struct ttsb_open_options){4, 0};
+    options = (struct ttsb_open_options){.struct_size = 4};
     assert_int_equal(ttsb_open("x", &options, &blob, NULL), TTSB_BAD_ARGUMENT);
 }
 
@@ -341,7 +344,8 @@ static void files(void **state)
     (void)state;
     write_file(&f, &b);
     for (size_t i = 0; i < 2; i++) {
-        const struct ttsb_open_options options = {sizeof(options), flags[i]};
+        const struct ttsb_open_options options = {
+            .struct_size = sizeof(options), .flags = flags[i]};
         struct ttsb_blob *blob;
         int fd = open(f.file, O_RDONLY);
         assert_int_equal(ttsb_open(f.file, &options, &blob, NULL), TTSB_OK);
@@ -362,7 +366,8 @@ static void files(void **state)
 /* A copy outlives the file's end. */
 static void shrunk_file(void **state)
 {
-    const struct ttsb_open_options copy = {sizeof(copy), TTSB_OPEN_COPY};
+    const struct ttsb_open_options copy = {.struct_size = sizeof(copy),
+                                           .flags = TTSB_OPEN_COPY};
     struct blob b = blob_build(blob_small());
     struct folder f = folder_new();
     struct ttsb_blob *blob;
@@ -412,17 +417,31 @@ static void system_errors(void **state)
     folder_remove(&f);
 }
 
+/* What cannot be mapped cannot be copied. */
 static void unreadable_copy(void **state)
 {
-    const struct ttsb_open_options copy = {sizeof(copy), TTSB_OPEN_COPY};
+    const struct ttsb_open_options copy = {.struct_size = sizeof(copy),
+                                           .flags = TTSB_OPEN_COPY};
     struct ttsb_error error = {.struct_size = sizeof(error)};
     struct folder f = folder_new();
     struct ttsb_blob *blob;
+    int ends[2];
     int fd = open(f.file, O_WRONLY | O_CREAT, 0600);
     (void)state;
     assert_int_equal(ftruncate(fd, 65536), 0);
     assert_int_equal(ttsb_open_fd(fd, &copy, &blob, &error), TTSB_SYSTEM_READ);
     assert_int_equal(error.system_errno, EBADF);
+    close(fd);
+    assert_int_equal(pipe(ends), 0);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(ttsb_open_fd(ends[i], &copy, &blob, &error),
+                         TTSB_SYSTEM_NOT_A_FILE);
+        assert_int_equal(error.system_errno, 0);
+        close(ends[i]);
+    }
+    fd = open(f.path, O_RDONLY | O_DIRECTORY);
+    assert_int_equal(ttsb_open_fd(fd, &copy, &blob, &error),
+                     TTSB_SYSTEM_NOT_A_FILE);
     close(fd);
     folder_remove(&f);
 }

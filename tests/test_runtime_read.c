@@ -28,8 +28,8 @@ struct fixture {
 
 static void fixture_open(struct fixture *f, const struct blob_spec *spec)
 {
-    const struct ttsb_open_options partial = {sizeof(partial),
-                                              TTSB_OPEN_PARTIAL};
+    const struct ttsb_open_options partial = {.struct_size = sizeof(partial),
+                                              .flags = TTSB_OPEN_PARTIAL};
     f->bytes = blob_build(spec);
     assert_int_equal(ttsb_open_memory(f->bytes.bytes, f->bytes.size, &partial,
                                       &f->blob, NULL),
@@ -305,8 +305,12 @@ static void require(void **state)
     r.revision_min = 5;
     r.revision_max = 4;
     assert_int_equal(ttsb_require(f.blob, &r, &error), TTSB_BAD_ARGUMENT);
+    r.revision_max = UINT64_MAX;
     r.struct_size = 4;
     assert_int_equal(ttsb_require(f.blob, &r, &error), TTSB_BAD_ARGUMENT);
+    r.struct_size = 4097;
+    assert_int_equal(ttsb_require(f.blob, &r, &error), TTSB_BAD_ARGUMENT);
+    assert_string_equal(error.field, "requirement->struct_size");
     assert_int_equal(ttsb_require(f.blob, NULL, NULL), TTSB_BAD_ARGUMENT);
     assert_int_equal(ttsb_require(NULL, &r, NULL), TTSB_BAD_ARGUMENT);
     fixture_close(&f);

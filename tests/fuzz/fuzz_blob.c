@@ -28,7 +28,8 @@ static void look(const struct ttsb_blob *b)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct ttsb_open_options options = {sizeof options, TTSB_OPEN_PARTIAL};
+    struct ttsb_open_options options = {.struct_size = sizeof options,
+                                        .flags = TTSB_OPEN_PARTIAL};
     struct ttsb_blob *b;
     if (ttsb_open_memory(data, size, &options, &b, NULL) == TTSB_OK)
         look(b);
