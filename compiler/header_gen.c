@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * header_gen.c - prints the tree of members as nested structs, and the bind
- * function line by line.
+ * header_gen.c - prints the tree of members as nested structs, the bind
+ * function line by line, and what a build with TTSB_COVERAGE adds.
  */
 #include "header_gen.h"
 
@@ -167,6 +167,62 @@ static void put_members(struct generator *g, struct arena *a,
         put_member(g, a, m, depth);
 }
 
+static void put_struct(struct generator *g, struct arena *a,
+                       const struct member *root)
+{
+    text_format(&g->t, "struct %.*s_weights {\n", STR_ARG(g->lower));
+    put_members(g, a, root, 1);
+    text_c(&g->t, "#ifdef TTSB_COVERAGE\n"
+                  "    uint32_t *ttsb_used; /* see ttsb_use.h */\n"
+                  "#endif\n};\n\n");
+}
+
+/* --- coverage --- */
+
+/* The tensors in the order of their members: as every member is one pointer,
+ * a member's place in the struct is its number here. */
+static void put_names(struct generator *g, const struct member *m)
+{
+    if (m->kind == MEMBER_TENSOR) {
+        text_c(&g->t, "        ");
+        put_literal(&g->t, g->m->outputs[m->output].name);
+        text_c(&g->t, ",\n");
+        return;
+    }
+    for (const struct member *c = m->first; c != NULL; c = c->next)
+        put_names(g, c);
+}
+
+static void put_unused(struct generator *g, const struct member *root)
+{
+    struct text *t = &g->t;
+    text_format(t,
+                "#ifdef TTSB_COVERAGE\n"
+                "TTSB_STATIC_ASSERT(sizeof(struct %.*s_weights) ==\n"
+                "                   (%.*s_TENSOR_COUNT + 1) * sizeof(void *),\n"
+                "                   \"every member is one pointer\");\n\n",
+                STR_ARG(g->lower), STR_ARG(g->upper));
+    text_format(t,
+                "/* The name of the first tensor that TTSB_USE did not use, "
+                "from member number\n * *next on, which starts as 0 and then "
+                "stands behind it; NULL if all were used.\n"
+                " * Without w->ttsb_used none was. */\n"
+                "static inline const char *%.*s_unused(\n"
+                "    const struct %.*s_weights *w, uint32_t *next)\n{\n"
+                "    static const char *const names[%.*s_TENSOR_COUNT] = {\n",
+                STR_ARG(g->lower), STR_ARG(g->lower), STR_ARG(g->upper));
+    put_names(g, root);
+    text_format(t,
+                "    };\n"
+                "    while (*next < %.*s_TENSOR_COUNT) {\n"
+                "        const uint32_t i = (*next)++;\n"
+                "        if (w->ttsb_used == NULL || "
+                "!ttsb_is_used(w->ttsb_used, i))\n"
+                "            return names[i];\n"
+                "    }\n    return NULL;\n}\n#endif\n\n",
+                STR_ARG(g->upper));
+}
+
 /* --- bind --- */
 
 /* Assignments for all tensors below m; `path` is the lvalue so far. */
@@ -237,6 +293,7 @@ static void put_bind(struct generator *g, struct arena *a,
                 STR_ARG(g->lower), STR_ARG(g->lower), STR_ARG(g->lower),
                 STR_ARG(g->lower));
     put_assignments(g, a, root, str_c("w"));
+    text_c(&g->t, "#ifdef TTSB_COVERAGE\n    w->ttsb_used = NULL;\n#endif\n");
     text_c(&g->t, "    return TTSB_OK;\n}\n\n");
 }
 
@@ -279,12 +336,11 @@ struct str header_text(struct arena *a, struct diag *d, const struct model *m)
     put_head(&g);
     for (size_t i = 0; i < m->constant_count; i++)
         put_constant(&g, a, &m->constants[i]);
-    text_format(&g.t, "%sstruct %.*s_weights {\n",
-                m->constant_count > 0 ? "\n" : "", STR_ARG(g.lower));
-    put_members(&g, a, root, 1);
-    text_c(&g.t, "};\n\n");
+    text_c(&g.t, m->constant_count > 0 ? "\n" : "");
+    put_struct(&g, a, root);
     put_require(&g);
     put_bind(&g, a, root);
+    put_unused(&g, root);
     text_c(&g.t, "#endif\n");
     s = arena_str(a, text_view(&g.t));
     text_release(&g.t);

@@ -3,9 +3,10 @@
  * header_gen.h - the C header of a spec.
  *
  * In: a model that is sealed. Out: the text of a header with the contract id,
- * the constants, `struct MODEL_weights` and `MODEL_bind`. Invariant: the same
- * spec gives the same bytes; clean as C11, C++17 and CUDA; an engine that
- * asks for a weight that does not exist does not compile.
+ * the constants, `struct MODEL_weights`, `MODEL_bind` and, for builds with
+ * TTSB_COVERAGE, `MODEL_unused`. Invariant: the same spec gives the same
+ * bytes; clean as C11, C++17 and CUDA; an engine that asks for a weight that
+ * does not exist does not compile.
  */
 #ifndef TTSW_HEADER_GEN_H
 #define TTSW_HEADER_GEN_H
