@@ -7,6 +7,7 @@ it is refused, but where FORMAT.md lets every value be.
 
 Arguments: the program of judge.c."""
 import collections
+import itertools
 import pathlib
 import struct
 import subprocess
@@ -62,10 +63,10 @@ FOUND = {"PIECES: hash", "section META: hash", "section UNKNOWN: hash"}
 def values(now, width, more=()):
     """Other values of an unsigned field that is `now`."""
     top = 256 ** width - 1
-    steps = [1] if width < 4 else [1, 2, 4, 7, 8, 256, 4096, 65536]
+    steps = [1] if width < 4 else [1, 7, 8, 256, 4096, 65536]
     tried = {0, 1, top, top - 1, top // 2, top // 2 + 1, *more,
              *(now + s for s in steps), *(now - s for s in steps),
-             *(now ^ 1 << bit for bit in (0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 47, 62, 63)
+             *(now ^ 1 << bit for bit in (0, 1, 2, 3, 7, 8, 16, 31, 32, 63)
                if bit < 8 * width)}
     return sorted(v for v in tried if 0 <= v <= top and v != now)
 
@@ -74,7 +75,8 @@ class Base:
     """A good blob and all that is done to it: (field, head) for each mutation."""
 
     def __init__(self, name, raw):
-        self.name, self.raw, self.work = name, raw, bytearray(raw)
+        self.name, self.raw = name, raw
+        self.work = bytearray(raw)  # as raw, but while a mutation is made or read
         blob = ttsb_reader.open_blob(raw, True)
         self.head = blob.groups[0].offset
         self.at, self.end = {}, {}
@@ -217,13 +219,10 @@ def roots(blob):
     self_hash(blob)
 
 
-def by_c(base, heads):
-    """(accepted, verified) of each; None where it is not read."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "base.ttsb"
-        path.write_bytes(base.raw)
-        done = subprocess.run([JUDGE, path, str(base.head)], input=b"".join(heads),
-                              capture_output=True)
+def by_c(path, heads):
+    """(status, verified) of each; None where it is not opened."""
+    done = subprocess.run([JUDGE, path, str(len(heads[0]))], input=b"".join(heads),
+                          capture_output=True)
     assert done.returncode == 0 and not done.stderr, done.stderr.decode()
     lines = [line.split() for line in done.stdout.decode().splitlines()]
     return [(line[0], line[1] == "TTSB_OK" if line[0] == "TTSB_OK" else None)
@@ -234,28 +233,35 @@ def by_python(base, head):
     """The same; any exception but Refused is a bug of the reader."""
     try:
         base.work[:base.head] = head
-        blob = ttsb_reader.open_blob(base.work, True)
+        return "TTSB_OK", not ttsb_reader.open_blob(base.work, True).verify()
     except ttsb_reader.Refused as refused:
         return str(refused), None
-    return "TTSB_OK", not blob.verify()
+    finally:
+        base.work[:base.head] = base.raw[:base.head]
 
 
 class Mutations(unittest.TestCase):
     seen = collections.defaultdict(lambda: [0, 0, 0])  # mutations, refused, found
 
     def judge(self, base):
-        fields, heads = zip(("as it is", base.raw[:base.head]), *base.all())
-        verdicts = by_c(base, heads)
-        self.assertEqual(len(verdicts), len(heads))
-        self.assertEqual(verdicts[0], ("TTSB_OK", True))
-        for i, (field, head, c) in enumerate(zip(fields, heads, verdicts)):
-            python = by_python(base, head)
-            self.assertEqual((c[0] == "TTSB_OK", c[1]), (python[0] == "TTSB_OK", python[1]),
-                             (base.name, i, field, c, python))
-            count = self.seen[field]
-            count[0] += 1
-            count[1] += c[0] != "TTSB_OK"
-            count[2] += c[1] is False
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "base.ttsb"
+            path.write_bytes(base.raw)
+            self.assertEqual(by_c(path, [base.raw[:base.head]]), [("TTSB_OK", True)])
+            mutations = base.all()
+            while some := list(itertools.islice(mutations, 400)):
+                verdicts = by_c(path, [head for _, head in some])
+                self.assertEqual(len(verdicts), len(some))
+                for (field, head), c in zip(some, verdicts):
+                    self.compare(base, field, c, by_python(base, head))
+
+    def compare(self, base, field, c, python):
+        self.assertEqual((c[0] == "TTSB_OK", c[1]), (python[0] == "TTSB_OK", python[1]),
+                         (base.name, field, c, python))
+        count = self.seen[field]
+        count[0] += 1
+        count[1] += c[0] != "TTSB_OK"
+        count[2] += c[1] is False
 
     def test_mutations(self):
         blobs = make_blob.examples()
@@ -275,7 +281,7 @@ class Mutations(unittest.TestCase):
                     self.assertEqual((refused, found), (0, 0))
                 elif field in FOUND:
                     self.assertEqual((refused, found), (0, count))
-                elif field != "as it is":
+                else:
                     self.assertGreater(refused, 0)
         print(f"{'sum':28}" + "{:10}{:9}{:7}".format(*map(sum, zip(*self.seen.values()))))
         self.assertTrue(FREE | FOUND <= set(self.seen))
