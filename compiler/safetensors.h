@@ -11,14 +11,16 @@
  * unique; end - begin is what dtype and shape need. Nothing here reads a
  * file, and nothing here reads the data section.
  *
- * Nothing is accepted that the reference implementation, safetensors 0.8.0,
- * refuses. It accepts a little more:
+ * Nothing is accepted here that the reference implementation, safetensors
+ * 0.8.0, refuses. The reference accepts a little more, and this is all of it
+ * (tests/test_safetensors_differential.py holds both to this table):
  *
  *   what                                      0.8.0              here
  *   white space before the object             skipped            refused
  *   other padding than spaces behind it       skipped            refused
  *   a tensor's name twice                     the last one wins  refused
  *   a key twice in __metadata__               the last one wins  refused
+ *   an unknown field twice in a tensor        ignored            refused
  *   a key twice inside an unknown field       ignored            refused
  *   a tensor as ["F32", [2], [0, 8]]          taken by position  refused
  *   a dtype as {"F32": null}                  taken              refused
@@ -32,8 +34,8 @@
  *
  * The first two are rules of the format's own description. Alike in both:
  * white space inside the object; `"__metadata__": null`;
- * unknown fields in a tensor, of any type, ignored; a field twice in a
- * tensor, refused; the empty name; nesting of at most 127.
+ * unknown fields in a tensor, of any type, ignored; dtype, shape or
+ * data_offsets twice, refused; the empty name; nesting of at most 127.
  */
 #ifndef TTSW_SAFETENSORS_H
 #define TTSW_SAFETENSORS_H
