@@ -119,6 +119,8 @@ static bool fail(struct parse *p, uint64_t offset, const char *format, ...)
     va_list args;
     put_place(p->error, &p->place);
     p->error->offset = offset;
+    p->error->header_missing = 0;
+    p->error->data_missing = 0;
     va_start(args, format);
     vsnprintf(p->error->text, sizeof p->error->text, format, args);
     va_end(args);
@@ -470,11 +472,31 @@ static bool fail_begin(struct parse *p, size_t i)
                 name, begin, before, end, begin - end);
 }
 
+/* The data ends inside the tensor of draft i; where all tensors tile what
+ * the data should be, only the end of the file is missing. */
+static bool fail_end(struct parse *p, size_t i)
+{
+    const struct draft *d = &p->drafts[i];
+    uint64_t end = d->tensor.end;
+    char name[SHOWN_NAME + 1];
+    fail(p, d->offsets_at,
+         "`%s` ends at byte %ju of the data, but the file has only %ju bytes "
+         "of data",
+         show(d->tensor.name, SHOWN_NAME, name), (uintmax_t)end,
+         (uintmax_t)p->data_size);
+    for (i++; i < p->draft_count; i++) {
+        if (p->drafts[i].tensor.begin != end)
+            return false;
+        end = p->drafts[i].tensor.end;
+    }
+    p->error->data_missing = end - p->data_size;
+    return false;
+}
+
 /* The sorted tensors cover the data section exactly. */
 static bool check_tiling(struct parse *p, uint64_t data_start)
 {
     uint64_t cursor = 0;
-    char name[SHOWN_NAME + 1];
     for (size_t i = 0; i < p->draft_count; i++) {
         const struct draft *d = &p->drafts[i];
         p->place =
@@ -483,11 +505,7 @@ static bool check_tiling(struct parse *p, uint64_t data_start)
             return fail_begin(p, i);
         cursor = d->tensor.end;
         if (cursor > p->data_size)
-            return fail(p, d->offsets_at,
-                        "`%s` ends at byte %ju of the data, but the file has "
-                        "only %ju bytes of data",
-                        show(d->tensor.name, SHOWN_NAME, name),
-                        (uintmax_t)cursor, (uintmax_t)p->data_size);
+            return fail_end(p, i);
     }
     p->place = (struct place){.where = IN_DATA};
     return cursor == p->data_size ||
@@ -517,11 +535,12 @@ static bool check_length(uint64_t length, uint64_t file_size,
     if (length > ST_MAX_HEADER)
         return fail(&p, 0, "the header's length is %ju, above the limit of %ju",
                     (uintmax_t)length, (uintmax_t)ST_MAX_HEADER);
-    if (length > file_size - ST_LENGTH_SIZE)
-        return fail(&p, 0,
-                    "the header's length is %ju, but only %ju bytes follow it",
-                    (uintmax_t)length, (uintmax_t)(file_size - ST_LENGTH_SIZE));
-    return true;
+    if (length <= file_size - ST_LENGTH_SIZE)
+        return true;
+    fail(&p, 0, "the header's length is %ju, but only %ju bytes follow it",
+         (uintmax_t)length, (uintmax_t)(file_size - ST_LENGTH_SIZE));
+    error->header_missing = length - (file_size - ST_LENGTH_SIZE);
+    return false;
 }
 
 bool safetensors_check_length(const uint8_t first8[ST_LENGTH_SIZE],

@@ -88,6 +88,10 @@ struct st_error {
     uint64_t offset;   /* in the file, in bytes */
     struct str tensor; /* decoded, or {NULL, 0}; lives as a name does */
     char text[320];
+    /* A file that is cut off and has no other fault up to there: how many
+     * bytes are missing, of the header or, behind a whole one, of the data.
+     * Otherwise 0. */
+    uint64_t header_missing, data_missing;
 };
 
 /* Reads the header's length from a file's first 8 bytes. `first8` is read

@@ -7,8 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "sniff.h"
 
 int read_exactly(int fd, uint64_t offset, void *out, size_t size)
 {
@@ -33,45 +36,49 @@ static void system_error(struct diag *d, struct str path, int error)
                                    : strerror(error));
 }
 
-static void format_error(struct diag *d, struct str path,
+/* Of a file that is meant to be a safetensors file. */
+static void format_error(struct diag *d, const struct stfile *f,
                          const struct st_error *e)
 {
-    struct diag_item *item =
-        diag_add_file(d, "E0701", path, e->offset, "%s: %s", e->field, e->text);
-    diag_help(d, item,
-              "the file is damaged, cut off or no safetensors file; compare "
-              "its size and checksum with the publisher's");
+    struct diag_item *item = diag_add_file(d, "E0701", f->path, e->offset,
+                                           "%s: %s", e->field, e->text);
+    if (f->size == 0)
+        diag_help(d, item, "the file is empty: download it again");
+    else if (e->header_missing != 0)
+        diag_help(d, item,
+                  "the download was cut off, %" PRIu64 " byte%s before the "
+                  "header's end: download it again",
+                  e->header_missing, e->header_missing == 1 ? "" : "s");
+    else if (e->data_missing != 0)
+        diag_help(d, item,
+                  "the download was cut off, %" PRIu64 " byte%s before the "
+                  "file's end: download it again",
+                  e->data_missing, e->data_missing == 1 ? "" : "s");
+    else
+        diag_help(d, item,
+                  "the file is damaged, cut off or no safetensors file; "
+                  "compare its size and checksum with the publisher's");
 }
 
-/* Says what a file is that is no safetensors file; false if it may be one. */
-static bool is_something_else(struct diag *d, const struct stfile *f,
-                              const uint8_t *first, size_t n)
+/* Says what is wrong with a file that is no good safetensors file. */
+static void refuse(struct diag *d, const struct stfile *f, struct st_error *e)
 {
-    static const struct {
-        const char *begins, *what, *help;
-    } kinds[] = {
-        {"PK\003\004", "a zip archive, as torch.save writes it",
-         "convert it with safetensors.torch.save_file in Python"},
-        {"\200\002", "a pickle, as torch.save wrote it before zip",
-         "convert it with safetensors.torch.save_file in Python"},
-        {"GGUF", "a GGUF file", "take the checkpoint it was made from"},
-        {"version ", "a Git LFS pointer", "fetch it with `git lfs pull`"},
-        {"<", "an HTML or XML page, probably an error page",
-         "download the file again"},
-        {"\211TTSB\r\n\032", "a .ttsb blob", "it is compiled already"},
-    };
+    uint8_t first[SNIFF_SIZE];
+    size_t n = f->size < SNIFF_SIZE ? (size_t)f->size : SNIFF_SIZE;
+    int error = read_exactly(f->fd, 0, first, n);
     struct diag_item *item;
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        size_t k = strlen(kinds[i].begins);
-        if (n < k || memcmp(first, kinds[i].begins, k) != 0)
-            continue;
-        item =
-            diag_add_file(d, "E0703", f->path, DIAG_NO_OFFSET,
-                          "this is %s, not a safetensors file", kinds[i].what);
-        diag_help(d, item, "%s", kinds[i].help);
-        return true;
+    struct sniffed kind;
+    if (error != 0) {
+        system_error(d, f->path, error);
+    } else if (sniff(first, n, &kind)) {
+        item = diag_add_file(d, "E0703", f->path, DIAG_NO_OFFSET,
+                             "this is %s, not a safetensors file", kind.what);
+        diag_help(d, item, "%s", kind.help);
+    } else {
+        if (!sniff_is_safetensors(first, n))
+            e->header_missing = 0; /* the length is none */
+        format_error(d, f, e);
     }
-    return false;
 }
 
 static bool read_header(struct arena *a, struct diag *d, struct stfile *f)
@@ -84,8 +91,7 @@ static bool read_header(struct arena *a, struct diag *d, struct stfile *f)
     if (f->size >= sizeof first)
         error = read_exactly(f->fd, 0, first, sizeof first);
     if (error == 0 && !safetensors_check_length(first, f->size, &length, &e)) {
-        if (!is_something_else(d, f, first, sizeof first))
-            format_error(d, f->path, &e);
+        refuse(d, f, &e);
         return false;
     }
     text = error == 0 ? arena_take(a, 1, (size_t)length + 1) : NULL;
@@ -97,7 +103,7 @@ static bool read_header(struct arena *a, struct diag *d, struct stfile *f)
     }
     if (safetensors_parse(a, text, length, f->size, &f->header, &e))
         return true;
-    format_error(d, f->path, &e);
+    refuse(d, f, &e);
     return false;
 }
 
