@@ -105,11 +105,12 @@ def dims_of(rng, dtype, rank):
 def shapes(rng):
     """Every dtype in every rank, and sizes of 0."""
     for dtype in BITS:
+        file = File(rng)
         for rank in range(9):
             dims = dims_of(rng, dtype, rank)
             if dims is not None:
-                yield Case(f"rank {rank} {dtype}", File(rng).add(
-                    "t", dtype, dims).raw(), "good")
+                file.add(f"r{rank}", dtype, dims)
+        yield Case(f"ranks of {dtype}", file.raw(), "good")
         file = File(rng)
         for i, dims in enumerate(([0], [4, 0], [0, 4], [0, 0], [4], [2, 0, 3])):
             file.add(f"z{i}", dtype, dims)

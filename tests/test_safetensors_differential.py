@@ -6,8 +6,9 @@ package `safetensors`, over a corpus that is made anew in each run.
 Both see every file. Both must refuse it, or both accept it and find the same
 names, dtypes, shapes, metadata and bytes. Where they shall differ is a table,
 st_differences.py, which is compared with the one in compiler/safetensors.h.
-What ttswc would put into a blob is compared too, through a spec that is made
-for each good file. TTSW_SEED=N makes another corpus.
+What ttswc puts into a blob, read by the Python reader, is compared too, through
+a spec that is made for each good file; what no spec can say is counted, by
+reason. TTSW_SEED=N makes another corpus.
 """
 import collections
 import concurrent.futures
@@ -34,10 +35,12 @@ except ImportError:
 # get_tensor, which nobody calls here.
 sys.modules.setdefault("numpy", types.ModuleType("numpy"))
 
+sys.path.insert(0, str(ck.HERE / "reader"))
 import st_corpus  # noqa: E402
 import st_differences  # noqa: E402
 import st_lies  # noqa: E402
 import st_spec  # noqa: E402
+import ttsb_reader  # noqa: E402
 
 SEED = int(os.environ.get("TTSW_SEED", "20261122"))
 MUTATIONS = 600
@@ -117,9 +120,13 @@ def compiled(tensors, path):
     fine, _, err = run("compile", "-q", "-j1", spec, path, "-o", blob)
     if not fine:
         return err
-    values = ck.blob(blob)["values"]
-    for i, (name, (dtype, shape, data)) in enumerate(tensors.items()):
-        if values[f"t{i}"][:3] != (dtype, shape, data):
+    raw = blob.read_bytes()
+    found = ttsb_reader.open_blob(raw).describe()
+    if found["damaged"] or len(found["tensors"]) != len(tensors):
+        return f"the blob has {found['damaged']}, {len(found['tensors'])} tensors"
+    for (name, given), t in zip(tensors.items(), found["tensors"]):
+        if given != (t["dtype"].upper(), t["shape"],
+                     raw[t["offset"]:t["offset"] + t["size"]]):
             return f"{name!r} is not in the blob as it is in the file"
     return None
 
@@ -189,8 +196,8 @@ class Differential(unittest.TestCase):
 
     def test_good(self):
         counts = self.check(st_corpus.good(random.Random(SEED), self.dir))
-        self.assertGreater(counts["good for both"], 500)
-        self.assertGreater(counts["bytes compared through a blob"], 400)
+        self.assertGreater(counts["good for both"], 350)
+        self.assertGreater(counts["bytes compared through a blob"], 250)
         self.assertEqual(counts["bad for both"], 0)
 
     def test_lies(self):
