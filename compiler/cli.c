@@ -12,6 +12,7 @@
 #include "version.h"
 
 #define MAX_JOBS 256
+#define USAGE_COLUMNS 80
 
 static const struct option {
     char letter; /* in a command's table */
@@ -25,6 +26,15 @@ static const struct option {
     {'P', "", "--allow-partial-weights", NULL,
      "a missing source is a warning, and its output is MISSING"},
     {'J', "", "--json", NULL, "print JSON"},
+    {'S', "", "--sort", "KEY",
+     "order by file (default), name, size or dtype; largest size first"},
+    {'M', "-MD", "--depfile", NULL,
+     "list the inputs in FILE.d, for Make and Ninja"},
+    {'F', "-MF", "--depfile-name", "NAME", "list them in NAME instead"},
+    {'I', "", "--if-changed", NULL,
+     "do nothing if FILE.stamp shows that nothing changed"},
+    {'p', "", "--progress", "WHEN",
+     "auto (default: on a terminal), always or never"},
 };
 
 #define OPTION_COUNT (sizeof options / sizeof options[0])
@@ -35,19 +45,32 @@ static bool takes(const struct command *c, char letter)
            (letter == 'o' && strchr(c->options, 'O') != NULL);
 }
 
+static void print_word(FILE *out, int *column, const char *word)
+{
+    int n = (int)strlen(word);
+    if (*column + 1 + n > USAGE_COLUMNS)
+        *column = fprintf(out, "\n            ") - 1;
+    *column += fprintf(out, " %s", word);
+}
+
 static void print_usage(const struct command *c, FILE *out)
 {
-    fprintf(out, "usage: ttswc %s", c->name);
+    int column = fprintf(out, "usage: ttswc %s", c->name);
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *o = &options[i];
         bool required = o->letter == 'o' && strchr(c->options, 'O') != NULL;
-        if (takes(c, o->letter))
-            fprintf(out, " %s%s%s%s%s", required ? "" : "[",
-                    o->shown[0] != '\0' ? o->shown : o->name,
-                    o->value != NULL ? " " : "",
-                    o->value != NULL ? o->value : "", required ? "" : "]");
+        char word[64];
+        if (!takes(c, o->letter))
+            continue;
+        snprintf(word, sizeof word, "%s%s%s%s%s", required ? "" : "[",
+                 o->shown[0] != '\0' ? o->shown : o->name,
+                 o->value != NULL ? " " : "", o->value != NULL ? o->value : "",
+                 required ? "" : "]");
+        print_word(out, &column, word);
     }
-    fprintf(out, "%s%s\n", c->operands[0] != '\0' ? " " : "", c->operands);
+    if (c->operands[0] != '\0')
+        print_word(out, &column, c->operands);
+    fputc('\n', out);
 }
 
 static void print_command(const struct command *c)
@@ -156,6 +179,19 @@ static bool apply(const struct option *o, const char *value, struct args *args)
     case 'P':
         args->partial = true;
         return true;
+    case 'M':
+        args->depfile = true;
+        return true;
+    case 'F':
+        args->depfile_name = value;
+        return value[0] != '\0';
+    case 'I':
+        args->if_changed = true;
+        return true;
+    case 'p':
+        return progress_parse(value, &args->progress);
+    case 'S':
+        return selection_parse(value, &args->sort);
     default:
         args->json = true;
         return true;
@@ -166,6 +202,7 @@ static enum exit_code parse(const struct command *c, int argc, char **argv,
                             struct args *args)
 {
     bool only_operands = false;
+    args->more = argv;
     for (int i = 0; i < argc; i++) {
         const struct option *o = NULL;
         const char *value;
@@ -174,9 +211,12 @@ static enum exit_code parse(const struct command *c, int argc, char **argv,
             continue;
         }
         if (only_operands || argv[i][0] != '-') {
-            if (args->count == c->needs)
+            if (args->count < c->needs)
+                args->positional[args->count++] = argv[i];
+            else if (strstr(c->operands, "...") != NULL)
+                argv[args->more_count++] = argv[i]; /* at or before i */
+            else
                 return wrong(c, "unexpected operand", argv[i]);
-            args->positional[args->count++] = argv[i];
             continue;
         }
         o = match(c, argv[i], &value);
@@ -196,6 +236,8 @@ static enum exit_code parse(const struct command *c, int argc, char **argv,
         return wrong(c, "an operand is missing of", c->operands);
     if (strchr(c->options, 'O') != NULL && args->output == NULL)
         return wrong(c, "-o FILE is missing", "");
+    if (args->quiet)
+        args->progress = PROGRESS_NEVER;
     return EXIT_OK;
 }
 

@@ -11,6 +11,9 @@
 
 #include <stdbool.h>
 
+#include "progress.h"
+#include "selection.h"
+
 enum exit_code {
     EXIT_OK = 0,
     EXIT_INPUT = 1, /* the input is wrong */
@@ -23,17 +26,22 @@ enum exit_code {
 struct args {
     const char *positional[MAX_POSITIONAL];
     int count;
+    char *const *more; /* operands behind the needed ones */
+    int more_count;
     const char *output;
+    const char *depfile_name; /* -MF, or NULL */
     unsigned jobs;
-    bool quiet, partial, json;
+    bool quiet, partial, json, depfile, if_changed;
+    enum progress_when progress; /* NEVER if quiet */
+    enum selection_sort sort;
 };
 
 struct command {
     const char *name;
-    const char *operands; /* as the usage line shows them */
+    const char *operands; /* as the usage line shows them; with `...` in it,
+                             any number behind the needed ones */
     int needs;            /* operands */
-    const char *options;  /* short letters; P is --allow-partial-weights,
-                             J is --json; upper-case O: -o is required */
+    const char *options;  /* of options[] in cli.c; O: -o is required */
     const char *summary;
     enum exit_code (*run)(const struct args *args);
 };

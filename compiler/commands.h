@@ -14,6 +14,7 @@ enum exit_code command_compile(const struct args *args);
 enum exit_code command_check(const struct args *args);
 enum exit_code command_header(const struct args *args);
 enum exit_code command_inspect(const struct args *args);
+enum exit_code command_export(const struct args *args);
 enum exit_code command_verify(const struct args *args);
 
 #endif

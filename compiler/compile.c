@@ -26,6 +26,7 @@
 #include "layout.h"
 #include "report.h"
 #include "resolve.h"
+#include "sidecar.h"
 
 void run_begin(struct run *r)
 {
@@ -86,15 +87,20 @@ enum exit_code command_compile(const struct args *args)
     struct run r;
     struct checkpoint c = {0};
     struct coverage cover;
-    struct emit_target target = {str_c(args->output), args->jobs};
+    struct emit_target target = {str_c(args->output), args->jobs,
+                                 args->progress};
     struct emitted blob;
+    struct sidecar side;
     run_begin(&r);
+    if (sidecar_begin(&r, args, &side))
+        return run_end(&r);
     if (run_model(&r, args->positional[0]) &&
         checkpoint_open(&r.arena, &r.diag, str_c(args->positional[1]), &c) &&
         resolve_model(&r.arena, &r.diag, &r.model, &c, args->partial, &cover) &&
         run_may_write(&r, args->output, args->positional[1]) &&
+        sidecar_prepare(&r, &c, &side) &&
         emit_blob(&r.arena, &r.diag, &r.model, &c, &target, &blob) &&
-        !args->quiet)
+        sidecar_write(&r, &blob, &side) && !args->quiet)
         report_compiled(&r.model, &cover, args->output, &blob);
     checkpoint_close(&c);
     return run_end(&r);

@@ -93,6 +93,7 @@ static const struct {
     {"E0704", "output file"},
     {"E0705", "reading a file"},
     {"E0706", "blob"},
+    {"E0707", "no such tensor"},
     {"W0301", "missing source tensor (partial)"},
     {"W0311", "optional tensor absent"},
     {"W0605", "suspicious statistic"},

@@ -195,16 +195,41 @@ static bool judge_findings(struct emission *e, struct str path)
     return v->n == 0;
 }
 
-static void make_payload(struct emission *e, unsigned threads)
+static struct progress_label label(const void *context, uint32_t output)
 {
+    const struct emission *e = context;
+    const struct model *m = e->m;
+    const struct output *o = &m->outputs[output];
+    struct str path = {0};
+    size_t slash;
+    for (uint32_t i = 0; i < o->leaf_count && path.n == 0; i++)
+        if (output_leaf(m, o, i)->source != NO_SOURCE)
+            path = checkpoint_path(e->c, output_leaf(m, o, i)->source);
+    for (slash = path.n; slash > 0 && path.p[slash - 1] != '/';)
+        slash--;
+    return (struct progress_label){str_cut(path, slash, path.n),
+                                   m->groups[o->group].name};
+}
+
+static void make_payload(struct emission *e, unsigned threads,
+                         enum progress_when when)
+{
+    struct progress_plan plan = {when, "compile", 0, label, e};
+    struct progress progress;
     size_t n;
     e->units = units_make(e->a, e->m, e->c->count);
     n = e->units.n;
     threads = threads < MAX_WORKERS ? threads : MAX_WORKERS;
     threads = threads < n ? threads : (unsigned)n;
+    for (size_t i = 0; i < n; i++)
+        plan.total += e->units.p[i].size;
     for (unsigned i = 0; i < threads; i++)
         e->workers[i] = produce_buffers(e->c);
+    progress_start(&progress, &plan);
+    e->production.progress = &progress;
     pool_run(threads, n, job, e);
+    progress_stop(&progress);
+    e->production.progress = NULL;
     for (unsigned i = 0; i < threads; i++)
         produce_release(e->workers[i]);
 }
@@ -287,13 +312,14 @@ static bool say_output(struct emission *e, struct str path, int error)
     return false;
 }
 
-static bool fill_file(struct emission *e, struct str path, unsigned threads,
+static bool fill_file(struct emission *e, const struct emit_target *target,
                       struct emitted *out)
 {
     struct str changed;
+    struct str path = target->path;
     if (!say_output(e, path, outfile_resize(&e->file, e->layout.size)))
         return false;
-    make_payload(e, threads);
+    make_payload(e, target->threads, target->progress);
     if (!judge_findings(e, path))
         return false;
     if (checkpoint_changed(e->c, &changed)) { /* read twice: not one file */
@@ -327,7 +353,7 @@ bool emit_blob(struct arena *a, struct diag *d, const struct model *m,
     p->pieces =
         ok ? arena_new(a, uint64_t, (size_t)e.layout.piece_count) : NULL;
     ok = ok && say_output(&e, path, outfile_open(a, path, true, &e.file));
-    if (ok && !fill_file(&e, path, target->threads, out)) {
+    if (ok && !fill_file(&e, target, out)) {
         outfile_discard(&e.file);
         ok = false;
     }

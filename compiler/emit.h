@@ -11,10 +11,12 @@
 
 #include "checkpoint.h"
 #include "model.h"
+#include "progress.h"
 
 struct emit_target {
     struct str path;
     unsigned threads;
+    enum progress_when progress;
 };
 
 struct emitted {

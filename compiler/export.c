@@ -246,8 +246,9 @@ static void report(const struct export *e)
 
 enum exit_code command_export(const struct args *args)
 {
-    struct ttsb_open_options options = {sizeof options,
-                                        args->partial ? TTSB_OPEN_PARTIAL : 0};
+    struct ttsb_open_options options = {
+        .struct_size = sizeof options,
+        .flags = args->partial ? TTSB_OPEN_PARTIAL : 0};
     struct ttsb_error error = {.struct_size = sizeof error};
     struct ttsb_blob *blob;
     struct run r;

@@ -12,6 +12,7 @@
 #include "compile.h"
 #include "members.h"
 #include "outfile.h"
+#include "sidecar.h"
 #include "text.h"
 
 struct generator {
@@ -350,16 +351,19 @@ struct str header_text(struct arena *a, struct diag *d, const struct model *m)
 enum exit_code command_header(const struct args *args)
 {
     struct run r;
+    struct sidecar side;
     int error;
     run_begin(&r);
+    sidecar_begin(&r, args, &side);
     if (run_model(&r, args->positional[0]) &&
-        run_may_write(&r, args->output, NULL)) {
+        run_may_write(&r, args->output, NULL) &&
+        sidecar_prepare(&r, NULL, &side)) {
         struct str text = header_text(&r.arena, &r.diag, &r.model);
         error = outfile_write_text(&r.arena, str_c(args->output), text);
         if (error != 0)
             diag_add_file(&r.diag, "E0704", str_c(args->output), DIAG_NO_OFFSET,
                           "cannot write: %s", strerror(error));
-        else if (!args->quiet)
+        else if (sidecar_write(&r, NULL, &side) && !args->quiet)
             printf("wrote %s\n", args->output);
     }
     return run_end(&r);

@@ -18,9 +18,32 @@
 #include "meta.h"
 #include "ttsb.h"
 
+/* --- what is shown --- */
+
+static struct selection_request request_of(const struct args *args)
+{
+    return (struct selection_request){str_c(args->positional[0]), args->more,
+                                      args->more_count, args->sort};
+}
+
+struct totals {
+    size_t shown, all;
+    uint64_t bytes;
+};
+
+static void put_totals(struct text *t, const struct args *args,
+                       const char *format, struct totals n)
+{
+    text_format(t, "%s, %zu", format, n.shown);
+    if (args->more_count > 0)
+        text_format(t, " of %zu", n.all);
+    text_format(t, " tensors, %" PRIu64 " bytes\n", n.bytes);
+}
+
 /* --- safetensors --- */
 
-static void json_safetensors(struct text *t, const struct stfile *c)
+static void json_safetensors(struct text *t, const struct stfile *c,
+                             const struct selection *s)
 {
     text_format(t,
                 "{\"data_start\":%" PRIu64 ",\"file_size\":%" PRIu64
@@ -33,8 +56,8 @@ static void json_safetensors(struct text *t, const struct stfile *c)
         meta_string(t, c->header.metadata[i].value);
     }
     text_c(t, "},\"tensors\":[");
-    for (size_t i = 0; i < c->header.count; i++) {
-        const struct st_tensor *x = &c->header.tensors[i];
+    for (size_t i = 0; i < s->count; i++) {
+        const struct st_tensor *x = &c->header.tensors[s->index[i]];
         text_format(t, "%s{\"dtype\":\"%s\",\"name\":", i > 0 ? "," : "",
                     spec_dtype_name((enum ttsb_dtype)x->dtype));
         meta_string(t, x->name);
@@ -47,12 +70,10 @@ static void json_safetensors(struct text *t, const struct stfile *c)
 }
 
 static void list_safetensors(struct arena *a, struct text *t,
-                             const struct stfile *c)
+                             const struct stfile *c, const struct selection *s)
 {
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < c->header.count; i++) {
-        const struct st_tensor *x = &c->header.tensors[i];
-        bytes += x->end - x->begin;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct st_tensor *x = &c->header.tensors[s->index[i]];
         text_format(t, "%12" PRIu64 " %12" PRIu64 "  %-8s %-20.*s ",
                     c->header.data_start + x->begin, x->end - x->begin,
                     spec_dtype_name((enum ttsb_dtype)x->dtype),
@@ -60,20 +81,31 @@ static void list_safetensors(struct arena *a, struct text *t,
         meta_string(t, x->name);
         text_c(t, "\n");
     }
-    text_format(t, "safetensors, %zu tensors, %" PRIu64 " bytes\n",
-                c->header.count, bytes);
 }
 
 static void inspect_safetensors(struct run *r, const struct args *args,
                                 struct text *t)
 {
     struct stfile c;
+    struct selection_request q = request_of(args);
+    struct candidate *all;
+    struct selection s;
+    bool ok;
     if (!stfile_open(&r->arena, &r->diag, str_c(args->positional[0]), &c))
         return;
-    if (args->json)
-        json_safetensors(t, &c);
-    else
-        list_safetensors(&r->arena, t, &c);
+    all = arena_new(&r->arena, struct candidate, c.header.count);
+    for (size_t i = 0; i < c.header.count; i++) {
+        const struct st_tensor *x = &c.header.tensors[i];
+        all[i] = (struct candidate){x->name, x->end - x->begin, x->dtype};
+    }
+    ok = selection_make(&r->arena, &r->diag, all, c.header.count, &q, &s);
+    if (ok && args->json) {
+        json_safetensors(t, &c, &s);
+    } else if (ok) {
+        list_safetensors(&r->arena, t, &c, &s);
+        put_totals(t, args, "safetensors",
+                   (struct totals){s.count, c.header.count, s.bytes});
+    }
     stfile_close(&c);
 }
 
@@ -206,7 +238,7 @@ static void put_constant(struct text *t, const struct ttsb_blob *b, uint32_t i,
 }
 
 static void json_blob(struct text *t, const struct ttsb_blob *b,
-                      const struct ttsb_info *info)
+                      const struct ttsb_info *info, const struct selection *s)
 {
     text_c(t, "{\"constants\":[");
     for (uint32_t i = 0; i < info->constant_count; i++) {
@@ -230,9 +262,9 @@ static void json_blob(struct text *t, const struct ttsb_blob *b,
                 info->model, info->partial ? "true" : "false", info->revision);
     text_hex(t, info->root, 16);
     text_c(t, "\",\"tensors\":[");
-    for (uint32_t i = 0; i < info->tensor_count; i++) {
+    for (size_t i = 0; i < s->count; i++) {
         text_c(t, i > 0 ? "," : "");
-        json_tensor(t, b, i);
+        json_tensor(t, b, s->index[i]);
     }
     text_c(t, "]}\n");
 }
@@ -254,7 +286,36 @@ static void list_tensor(struct text *t, const struct ttsb_blob *b, uint32_t i)
     text_release(&shape);
 }
 
-static void list_blob(struct text *t, const struct ttsb_blob *b,
+static void list_group(struct text *t, const struct ttsb_group *g)
+{
+    text_format(t,
+                "group %s (%s): %" PRIu32 " tensors, %" PRIu64
+                " bytes at %" PRIu64 "\n",
+                g->name, g->place == TTSB_PLACE_HOST ? "host" : "device",
+                g->tensor_count, g->size, g->offset);
+}
+
+/* In file order each group is followed by what is shown of it; in another
+ * order the groups stand first. */
+static void list_groups(struct text *t, const struct ttsb_blob *b,
+                        uint32_t count, const struct selection *s,
+                        bool file_order)
+{
+    size_t k = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct ttsb_group g = {.struct_size = sizeof g};
+        ttsb_group_at(b, i, &g);
+        list_group(t, &g);
+        for (; file_order && k < s->count &&
+               s->index[k] < g.first_tensor + g.tensor_count;
+             k++)
+            list_tensor(t, b, s->index[k]);
+    }
+    for (; k < s->count; k++)
+        list_tensor(t, b, s->index[k]);
+}
+
+static void list_head(struct text *t, const struct ttsb_blob *b,
                       const struct ttsb_info *info)
 {
     text_format(t, "%s  revision %" PRIu64 "  container %u.%u%s\ncontract ",
@@ -266,19 +327,28 @@ static void list_blob(struct text *t, const struct ttsb_blob *b,
     text_c(t, "\n");
     for (uint32_t i = 0; i < info->constant_count; i++)
         put_constant(t, b, i, false);
-    for (uint32_t i = 0; i < info->group_count; i++) {
-        struct ttsb_group g = {.struct_size = sizeof g};
-        ttsb_group_at(b, i, &g);
-        text_format(t,
-                    "group %s (%s): %" PRIu32 " tensors, %" PRIu64
-                    " bytes at %" PRIu64 "\n",
-                    g.name, g.place == TTSB_PLACE_HOST ? "host" : "device",
-                    g.tensor_count, g.size, g.offset);
-        for (uint32_t k = 0; k < g.tensor_count; k++)
-            list_tensor(t, b, g.first_tensor + k);
+}
+
+/* What is shown of an open blob. */
+static void show_blob(struct run *r, const struct args *args,
+                      const struct ttsb_blob *b, struct text *t)
+{
+    struct ttsb_info info = {.struct_size = sizeof info};
+    struct selection_request q = request_of(args);
+    struct selection s;
+    if (!selection_of_blob(&r->arena, &r->diag, b, &q, &s))
+        return;
+    ttsb_info(b, &info);
+    if (args->json) {
+        json_blob(t, b, &info, &s);
+        return;
     }
-    text_format(t, "ttsb, %" PRIu32 " tensors, %" PRIu64 " bytes\n",
-                info->tensor_count, info->file_size);
+    list_head(t, b, &info);
+    list_groups(t, b, info.group_count, &s, args->sort == SORT_FILE);
+    put_totals(
+        t, args, "ttsb",
+        (struct totals){s.count, info.tensor_count,
+                        args->more_count == 0 ? info.file_size : s.bytes});
 }
 
 static void inspect_blob(struct run *r, const struct args *args, struct text *t)
@@ -286,17 +356,12 @@ static void inspect_blob(struct run *r, const struct args *args, struct text *t)
     struct ttsb_open_options options = {.struct_size = sizeof options,
                                         .flags = TTSB_OPEN_PARTIAL};
     struct ttsb_error e = {.struct_size = sizeof e};
-    struct ttsb_info info = {.struct_size = sizeof info};
     struct ttsb_blob *b;
     if (ttsb_open(args->positional[0], &options, &b, &e) != TTSB_OK) {
         run_blob_error(r, args->positional[0], &e);
         return;
     }
-    ttsb_info(b, &info);
-    if (args->json)
-        json_blob(t, b, &info);
-    else
-        list_blob(t, b, &info);
+    show_blob(r, args, b, t);
     ttsb_close(b);
 }
 

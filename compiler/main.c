@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 static const struct command commands[] = {
-    {"compile", "SPEC CHECKPOINT", 2, "OjqP",
+    {"compile", "SPEC CHECKPOINT", 2, "OjqPMFIp",
      "Compiles CHECKPOINT by SPEC into a blob.\nEverything is checked before "
      "any weight is read; on any error no blob is written.",
      command_compile},
@@ -15,16 +15,24 @@ static const struct command commands[] = {
      "Checks SPEC against CHECKPOINT, reading headers only.\nNames, dtypes, "
      "shapes, layout, and that every element is used or dropped.",
      command_check},
-    {"header", "SPEC", 1, "Oq",
+    {"header", "SPEC", 1, "OqMF",
      "Writes the C header of SPEC; needs no checkpoint.\nThe contract id, "
      "constants, struct MODEL_weights and MODEL_bind follow from the\nspec "
      "alone.",
      command_header},
-    {"inspect", "FILE", 1, "J",
+    {"inspect", "FILE [PATTERN...]", 1, "JS",
      "Lists the tensors of a .ttsb or .safetensors file.\nOnly headers are "
-     "read.",
+     "read. With patterns (`*`, `?`, `[...]`, quoted for the\nshell) only "
+     "tensors whose name matches one.",
      command_inspect},
-    {"verify", "BLOB", 1, "jq",
+    {"export", "BLOB [PATTERN...]", 1, "OqPp",
+     "Writes the tensors of a blob as a safetensors file.\nEach tensor under "
+     "its own name, an alias as a copy; hashes are checked on the way.\n"
+     "With patterns (`*`, `?`, `[...]`, quoted for the shell) only tensors "
+     "whose name\nmatches one. --allow-partial-weights takes a PARTIAL blob "
+     "and leaves MISSING tensors\nout.",
+     command_export},
+    {"verify", "BLOB", 1, "jqp",
      "Proves every byte of a blob against its hashes.\nDamaged tensors are "
      "named.",
      command_verify},

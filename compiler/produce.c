@@ -86,6 +86,7 @@ static bool put(const struct making *m, uint32_t index, uint64_t at,
     int error =
         outfile_write(m->p->file, m->p->offset[index] + at, data.p, data.n);
     audit_hash(data.p, data.n, pieces + at / TTSB_PIECE_SIZE);
+    progress_add(m->p->progress, index, data.n);
     return error == 0 ||
            fail(m, index,
                 (struct finding){.kind = FINDING_WRITE, .error = error});

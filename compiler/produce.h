@@ -19,6 +19,7 @@
 #include "kernels.h"
 #include "outfile.h"
 #include "plan.h"
+#include "progress.h"
 
 #define PRODUCE_SLAB ((size_t)1 << 20) /* bytes of a buffer */
 #define PRODUCE_CHUNK 4096             /* elements in binary64 at a time */
@@ -62,6 +63,7 @@ struct production {
     /* Of each tensor of the checkpoint. */
     uint8_t (*digests)[16];
     uint8_t *audited; /* enum audit_state */
+    struct progress *progress; /* may be NULL */
 };
 
 /* Adds a finding; always false. */

@@ -104,18 +104,20 @@ static void list_texts(struct arena *a, const struct spec *spec,
 static bool list_files(struct run *r, const struct checkpoint *c,
                        struct stamp *s)
 {
-    int error;
-    s->files = arena_new(&r->arena, struct stamp_file, 1);
-    s->file_count = 0;
-    if (c == NULL)
-        return true;
-    s->files[0].path = c->path;
-    error = stamp_fd(c->fd, &s->files[0]);
-    s->file_count = 1;
-    if (error != 0)
-        diag_add_file(&r->diag, "E0705", c->path, DIAG_NO_OFFSET,
+    size_t n = c == NULL ? 0 : c->file_count;
+    s->files = arena_new(&r->arena, struct stamp_file, n);
+    for (s->file_count = 0; s->file_count < n; s->file_count++) {
+        const struct stfile *file = &c->files[s->file_count];
+        struct stamp_file *f = &s->files[s->file_count];
+        int error = stamp_fd(file->fd, f);
+        f->path = file->path;
+        if (error == 0)
+            continue;
+        diag_add_file(&r->diag, "E0705", file->path, DIAG_NO_OFFSET,
                       "cannot read: %s", strerror(error));
-    return error == 0;
+        return false;
+    }
+    return true;
 }
 
 /* --- depfile --- */

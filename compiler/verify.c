@@ -33,13 +33,44 @@ static void check_tensor(void *context, unsigned worker, size_t i)
                           &c->errors[i]);
 }
 
-static void verify_blob(struct run *r, const struct args *args,
-                        const struct ttsb_blob *b, uint32_t count)
+/* The file's bytes stand for its pieces. */
+static void advance(void *user, uint64_t done, uint64_t count)
 {
+    struct progress *p = user;
+    double part = count == 0 ? 1 : (double)done / (double)count;
+    progress_set(p, done == count ? p->plan.total
+                                  : (uint64_t)(part * (double)p->plan.total));
+}
+
+static struct progress_label label(const void *context, uint32_t item)
+{
+    const char *path = context;
+    (void)item;
+    return (struct progress_label){.source = str_c(path)};
+}
+
+static int32_t verify_all(const struct args *args, const struct ttsb_blob *b,
+                          uint64_t size)
+{
+    struct progress progress;
+    struct progress_plan plan = {args->progress, "verify", size, label,
+                                 args->positional[0]};
+    struct ttsb_progress told = {advance, &progress};
+    int32_t status;
+    progress_start(&progress, &plan);
+    status = ttsb_verify(b, args->jobs, &told, NULL);
+    progress_stop(&progress);
+    return status;
+}
+
+static void verify_blob(struct run *r, const struct args *args,
+                        const struct ttsb_blob *b, const struct ttsb_info *info)
+{
+    uint32_t count = info->tensor_count;
     struct check c = {.blob = b, .count = count};
     struct ttsb_error rest = {.struct_size = sizeof rest};
     uint32_t named = 0;
-    if (ttsb_verify(b, args->jobs, NULL, &rest) == TTSB_OK)
+    if (verify_all(args, b, info->file_size) == TTSB_OK)
         return;
     c.errors = arena_new(&r->arena, struct ttsb_error, count);
     pool_run(args->jobs, count, check_tensor, &c);
@@ -49,7 +80,6 @@ static void verify_blob(struct run *r, const struct args *args,
         run_blob_error(r, args->positional[0], &c.errors[i]);
         named++;
     }
-    rest = (struct ttsb_error){.struct_size = sizeof rest};
     if (ttsb_verify_rest(b, &rest) != TTSB_OK)
         run_blob_error(r, args->positional[0], &rest);
 }
@@ -68,7 +98,7 @@ enum exit_code command_verify(const struct args *args)
         return run_end(&r);
     }
     ttsb_info(b, &info);
-    verify_blob(&r, args, b, info.tensor_count);
+    verify_blob(&r, args, b, &info);
     if (r.diag.errors == 0 && !args->quiet) {
         printf("%s: ok, %" PRIu32 " tensors, %" PRIu64 " pieces%s, root ",
                args->positional[0], info.tensor_count, info.piece_count,

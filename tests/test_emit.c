@@ -53,7 +53,8 @@ static enum exit_code compile_cut(off_t keep, unsigned threads)
     struct run r;
     struct checkpoint c;
     struct coverage cover;
-    struct emit_target target = {str_c("emit-test.ttsb"), threads};
+    struct emit_target target = {str_c("emit-test.ttsb"), threads,
+                                 PROGRESS_NEVER};
     struct emitted blob;
     enum exit_code code;
     copy_file(CHECKPOINT, "emit-test.safetensors");
