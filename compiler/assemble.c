@@ -10,6 +10,8 @@
 
 #include <math.h>
 
+_Static_assert(GATHER_WINDOW >= PRODUCE_SLAB, "a window holds a block");
+
 /* Where a block goes: strides in the slab, in elements; neighbours that are
  * contiguous there are one. */
 struct target {
@@ -201,7 +203,7 @@ static int make_block(struct assembly *s, const struct region *r,
     struct target in_slab = *t;
     struct conversion c = {r, v, scale_of(s, r), s->o->dtype, s->b->wide};
     bool copy = assemble_is_copy(r, s->o), dense = is_dense(t);
-    uint8_t *place, *part = s->b->gather.staging;
+    uint8_t *place, *part = s->b->gather.window;
     struct misfits bad = {0};
     uint64_t first;
     double value;

@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * gather.c - a range is cut into chunks; a chunk is read in the source's order
- * into a dense buffer and permuted from there.
+ * gather.c - a range is cut into chunks; a chunk is staged in the source's
+ * order and permuted from there, for as many ranges as it serves.
  *
- * Reading in the source's order makes each read as long as the chunk allows. A
- * run shorter than SMALL_RUN is fetched together with its neighbours through
- * a window, since a system call costs more than the bytes between, unless
- * there are too many of those.
+ * Staging in the source's order makes each read as long as the chunk allows;
+ * of a transposed matrix the runs are as long as the chunk has rows. A short
+ * run is fetched together with its neighbours through a window where a system
+ * call costs more than the bytes between.
  */
 #include "gather.h"
 
 #include "kernels.h"
 
-#define SMALL_RUN 2048
-#define MAX_WASTE 16 /* bytes read through a window for each that is used */
-
-/* Part of a view: a sub-range of each of its axes. */
-struct chunk {
-    uint64_t base; /* source element of its first element */
-    uint64_t dims[TTSB_MAX_RANK];
-};
+#define SMALL_RUN 16384 /* bytes */
+#define MAX_GAP 8192    /* bytes; copying them costs about as much as a call */
 
 /* The chunk's axes in the source's order, outermost first. */
 struct source_order {
@@ -133,28 +127,30 @@ static int read_runs(struct gather *g, const struct view *v,
     return error;
 }
 
-static int read_chunk(struct gather *g, const struct view *v,
-                      const struct chunk *b, uint8_t *out)
+/* --- staging --- */
+
+/* Whether reading what lies between the runs costs less than a call each. */
+static bool through_window(const struct source_order *o, uint32_t k,
+                           uint64_t run, uint64_t size)
 {
-    struct kernel_permute permute = {.rank = v->rank};
+    return k > 0 && run * size < SMALL_RUN &&
+           (o->stride[k - 1] - run) * size <= MAX_GAP;
+}
+
+/* Reads a chunk into staging, in the source's order. */
+static int read_chunk(struct gather *g, const struct view *v,
+                      const struct chunk *b)
+{
     struct source_order o = order_axes(v, b);
     uint64_t run, stride = 1;
     uint32_t k = dense_from(&o, &run);
-    int error;
-    permute.element_size = v->element_size;
-    if (k > 0 && run * permute.element_size < SMALL_RUN &&
-        o.stride[k - 1] <= run * MAX_WASTE)
-        error = read_windows(g, v, b, &o, k, run);
-    else
-        error = read_runs(g, v, b, &o, k, run);
     for (uint32_t i = o.rank; i-- > 0;) {
-        permute.out_dims[o.axis[i]] = o.dim[i];
-        permute.in_strides[o.axis[i]] = stride;
+        g->strides[o.axis[i]] = stride;
         stride *= o.dim[i];
     }
-    if (error == 0)
-        kernel_permute(&permute, g->staging, out);
-    return error;
+    return through_window(&o, k, run, v->element_size)
+               ? read_windows(g, v, b, &o, k, run)
+               : read_runs(g, v, b, &o, k, run);
 }
 
 /* The largest chunk that begins at element `first` of the view and does not
@@ -167,13 +163,14 @@ static struct chunk cut_chunk(const struct view *v, uint64_t first,
     bool open = true;
     *count = 1;
     for (uint32_t i = v->rank; i-- > 0;) {
-        uint64_t at = rest % v->dims[i], dim = 1;
-        b.base += at * v->strides[i];
+        uint64_t dim = 1;
+        b.at[i] = rest % v->dims[i];
+        b.base += b.at[i] * v->strides[i];
         rest /= v->dims[i];
         if (open) {
             dim = (last - first) / inner;
-            dim = dim < v->dims[i] - at ? dim : v->dims[i] - at;
-            open = at == 0 && dim == v->dims[i];
+            dim = dim < v->dims[i] - b.at[i] ? dim : v->dims[i] - b.at[i];
+            open = b.at[i] == 0 && dim == v->dims[i];
             *count = inner * dim;
         }
         inner *= v->dims[i];
@@ -182,17 +179,63 @@ static struct chunk cut_chunk(const struct view *v, uint64_t first,
     return b;
 }
 
+static bool same_view(const struct view *a, const struct view *b)
+{
+    size_t size = a->rank * sizeof a->dims[0];
+    return a->leaf == b->leaf && a->base == b->base && a->rank == b->rank &&
+           memcmp(a->dims, b->dims, size) == 0 &&
+           memcmp(a->strides, b->strides, size) == 0;
+}
+
+/* Has the element `at` of a view staged, and as many behind it as fit. */
+static int stage(struct gather *g, const struct view *v, uint64_t at)
+{
+    uint64_t most = GATHER_STAGING / v->element_size, last;
+    int error;
+    if (g->count > 0 && same_view(&g->view, v) && at >= g->first &&
+        at - g->first < g->count)
+        return 0;
+    last = v->elements - at < most ? v->elements : at + most;
+    g->view = *v;
+    g->first = at;
+    g->chunk = cut_chunk(v, at, last, &g->count);
+    error = read_chunk(g, v, &g->chunk);
+    if (error != 0)
+        g->count = 0;
+    return error;
+}
+
+/* A chunk that lies in the staged one, into out. */
+static void take_chunk(const struct gather *g, const struct view *v,
+                       const struct chunk *b, uint8_t *out)
+{
+    struct kernel_permute permute = {.rank = v->rank,
+                                     .element_size = v->element_size};
+    uint64_t offset = 0;
+    for (uint32_t i = 0; i < v->rank; i++) {
+        permute.out_dims[i] = b->dims[i];
+        permute.in_strides[i] = g->strides[i];
+        offset += (b->at[i] - g->chunk.at[i]) * g->strides[i];
+    }
+    kernel_permute(&permute, g->staging + offset * v->element_size, out);
+}
+
 int gather_range(struct gather *g, const struct view *v, uint64_t first,
                  uint64_t count, uint8_t *out)
 {
-    uint64_t size = v->element_size, done = 0, n;
-    int error = 0;
+    uint64_t at = first, last = first + count, n;
     if (v->straight)
         return read_elements(g, v, v->base + first, count, out);
-    while (done < count && error == 0) {
-        struct chunk b = cut_chunk(v, first + done, first + count, &n);
-        error = read_chunk(g, v, &b, out + done * size);
-        done += n;
+    while (at < last) {
+        struct chunk b;
+        uint64_t end;
+        int error = stage(g, v, at);
+        if (error != 0)
+            return error;
+        end = g->first + g->count;
+        b = cut_chunk(v, at, end < last ? end : last, &n);
+        take_chunk(g, v, &b, out + (at - first) * v->element_size);
+        at += n;
     }
-    return error;
+    return 0;
 }

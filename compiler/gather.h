@@ -13,15 +13,27 @@
 #include "plan.h"
 
 #define GATHER_WINDOW ((size_t)512 << 10)
+#define GATHER_STAGING ((size_t)2 << 20)
 
-/* A worker's buffers. */
-struct gather {
-    const struct checkpoint *c;
-    uint8_t *staging; /* as large as the largest range */
-    uint8_t *window;  /* GATHER_WINDOW */
+/* Part of a view: a sub-range of each of its axes. */
+struct chunk {
+    uint64_t base; /* source element of its first element */
+    uint64_t at[TTSB_MAX_RANK], dims[TTSB_MAX_RANK];
 };
 
-/* Elements [first, first + count) into out. 0, or an errno. */
+/* A worker's buffers, and what lies in them. */
+struct gather {
+    const struct checkpoint *c;
+    uint8_t *staging; /* GATHER_STAGING */
+    uint8_t *window;  /* GATHER_WINDOW; free between calls */
+    struct view view; /* whose chunk is staged, in the source's order */
+    struct chunk chunk;
+    uint64_t first, count;           /* its elements; count 0: nothing */
+    uint64_t strides[TTSB_MAX_RANK]; /* of the view's axes in staging */
+};
+
+/* Elements [first, first + count) into out. 0, or an errno. Fastest when the
+ * ranges of one view follow each other. */
 int gather_range(struct gather *g, const struct view *v, uint64_t first,
                  uint64_t count, uint8_t *out);
 

@@ -35,8 +35,8 @@ static void *take(size_t n)
 struct worker_buffers *produce_buffers(const struct checkpoint *c)
 {
     struct worker_buffers *b = take(sizeof *b);
-    b->gather.c = c;
-    b->gather.staging = take(PRODUCE_SLAB);
+    *b = (struct worker_buffers){.gather.c = c};
+    b->gather.staging = take(GATHER_STAGING);
     b->gather.window = take(GATHER_WINDOW);
     b->raw = take(PRODUCE_SLAB);
     b->out = take(PRODUCE_SLAB);

@@ -21,8 +21,10 @@
 #include "plan.h"
 #include "progress.h"
 
-#define PRODUCE_SLAB ((size_t)1 << 20) /* bytes of a buffer */
-#define PRODUCE_CHUNK 4096             /* elements in binary64 at a time */
+/* Bytes of a buffer: eight pieces, so that a slab of the widest dtype is
+ * still a whole number of pieces of the narrowest. */
+#define PRODUCE_SLAB ((size_t)512 << 10)
+#define PRODUCE_CHUNK 4096 /* elements in binary64 at a time */
 
 /* What went wrong with one output or one source. */
 struct finding {
@@ -62,7 +64,7 @@ struct production {
     struct findings *findings;
     /* Of each tensor of the checkpoint. */
     uint8_t (*digests)[16];
-    uint8_t *audited; /* enum audit_state */
+    uint8_t *audited;          /* enum audit_state */
     struct progress *progress; /* may be NULL */
 };
 

@@ -8,9 +8,9 @@ import os
 import sys
 
 try:
+    import torch  # noqa: F401
     import numpy  # noqa: F401
     import safetensors.torch  # noqa: F401
-    import torch  # noqa: F401
 except ImportError as error:
     if os.environ.get("TTSW_NEED_TORCH") == "1":
         raise

@@ -60,7 +60,7 @@ static void open_numbers(struct bench *b, uint64_t n)
     b->c.count = 1;
     b->leaf.dtype = TTSB_F32;
     b->g.c = &b->c;
-    b->g.staging = malloc((size_t)n * 4);
+    b->g.staging = malloc(GATHER_STAGING);
     b->g.window = malloc(GATHER_WINDOW);
 }
 
