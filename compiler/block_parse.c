@@ -87,6 +87,15 @@ static void read_group(struct parser *p, const struct node *n, void *into)
     b->say.group_at = n->raw;
 }
 
+static void read_source(struct parser *p, const struct node *n, void *into)
+{
+    struct block *b = into;
+    if (!field_is_identifier(p, n))
+        return;
+    b->say.source = n->text;
+    b->say.source_at = n->raw;
+}
+
 static void read_store(struct parser *p, const struct node *n, void *into)
 {
     block_read_store(p, n, &((struct block *)into)->say);
@@ -242,6 +251,7 @@ static const struct field block_fields[] = {
     {"source_dtype", false, read_source_dtype},
     {"weight_norm", false, read_weight_norm},
     {"group", false, read_group},
+    {"source", false, read_source},
     {"use", false, read_use},
     {"with", false, read_with},
     {"body", false, read_body},

@@ -1,29 +1,87 @@
 /* SPDX-License-Identifier: MIT
  *
  * checkpoint.c - opens files, joins their headers.
+ *
+ * First the names of all files, then all headers, then what they say of each
+ * other: a stage collects all its findings, and the next one does not begin
+ * after any.
  */
 #include "checkpoint.h"
 
+#include "shards.h"
 #include "text.h"
 
-static void join_source(struct arena *a, struct checkpoint *c, uint32_t source)
+/* The files that one argument of a source names. */
+struct part {
+    struct shard_set set;
+    size_t first_file;
+};
+
+struct opening {
+    struct arena *a;
+    struct diag *d;
+    struct checkpoint *c;
+    struct part *parts; /* of all sources */
+    size_t part_count;
+};
+
+/* --- names --- */
+
+/* Tensors of a source that are in two files. */
+struct repeated {
+    struct str *names;
+    size_t count;
+    uint32_t first, second; /* the least name's tensors */
+};
+
+static bool say_repeated(struct arena *a, struct diag *d,
+                         const struct checkpoint *c, const struct repeated *r)
+{
+    struct diag_item *item;
+    struct str name;
+    if (r->count == 0)
+        return true;
+    name = c->tensors[r->first].name;
+    item = diag_add_file(d, "E0702", checkpoint_path(c, r->second),
+                         c->tensors[r->second].header_offset,
+                         "%zu tensor%s in two files: %.*s", r->count,
+                         r->count == 1 ? " is" : "s are",
+                         STR_ARG(shards_names(a, r->names, r->count)));
+    diag_note(d, item, "`%.*s` is in %.*s, too", STR_ARG(name),
+              STR_ARG(checkpoint_path(c, r->first)));
+    return false;
+}
+
+static bool join_source(struct arena *a, struct diag *d, struct checkpoint *c,
+                        uint32_t source)
 {
     struct checkpoint_source *s = &c->sources[source];
+    struct repeated twice = {.names = arena_new(a, struct str, s->count)};
     uint32_t next = s->first;
     nametab_reserve(a, &s->names, s->count);
     for (uint32_t f = s->first_file; f < s->first_file + s->file_count; f++) {
         const struct st_header *h = &c->files[f].header;
         for (size_t i = 0; i < h->count; i++, next++) {
+            struct str name = h->tensors[i].name;
             uint32_t index = next;
             c->tensors[next] = h->tensors[i];
             c->places[next] = (struct tensor_place){f, source};
-            nametab_add(a, &s->names, h->tensors[i].name, &index);
+            if (nametab_add(a, &s->names, name, &index))
+                continue;
+            if (twice.count == 0 ||
+                str_order(name, c->tensors[twice.first].name) < 0) {
+                twice.first = index;
+                twice.second = next;
+            }
+            twice.names[twice.count++] = name;
         }
     }
+    return say_repeated(a, d, c, &twice);
 }
 
-void checkpoint_join(struct arena *a, struct checkpoint *c)
+bool checkpoint_join(struct arena *a, struct diag *d, struct checkpoint *c)
 {
+    bool ok = true;
     c->count = 0;
     for (uint32_t i = 0; i < c->source_count; i++) {
         struct checkpoint_source *s = &c->sources[i];
@@ -35,22 +93,84 @@ void checkpoint_join(struct arena *a, struct checkpoint *c)
     c->tensors = arena_new(a, struct st_tensor, c->count);
     c->places = arena_new(a, struct tensor_place, c->count);
     for (uint32_t i = 0; i < c->source_count; i++)
-        join_source(a, c, i);
+        ok = join_source(a, d, c, i) && ok;
+    return ok;
 }
 
-bool checkpoint_open(struct arena *a, struct diag *d, struct str path,
+/* --- files --- */
+
+/* The arguments of all sources as files, none of them opened yet. */
+static bool find_files(struct opening *o,
+                       const struct source_arguments *sources)
+{
+    struct checkpoint *c = o->c;
+    struct part *part = o->parts;
+    size_t n = 0;
+    bool ok = true;
+    for (size_t i = 0; i < c->source_count; i++) {
+        struct checkpoint_source *s = &c->sources[i];
+        *s = (struct checkpoint_source){.id = sources[i].id,
+                                        .first_file = (uint32_t)n};
+        for (size_t k = 0; k < sources[i].count; k++, part++) {
+            ok = shards_find(o->a, o->d, sources[i].paths[k], &part->set) && ok;
+            part->first_file = n;
+            n += part->set.count;
+            if (part->set.index.n > 0)
+                c->indexes[c->index_count++] = part->set.index;
+        }
+        s->file_count = (uint32_t)n - s->first_file;
+    }
+    if (n <= CHECKPOINT_MAX_FILES)
+        return ok;
+    diag_add_file(o->d, "E0702", sources[0].paths[0], DIAG_NO_OFFSET,
+                  "%zu files; at most %d are possible", n,
+                  CHECKPOINT_MAX_FILES);
+    return false;
+}
+
+static bool open_files(struct opening *o)
+{
+    struct checkpoint *c = o->c;
+    const struct part *last = &o->parts[o->part_count - 1];
+    bool ok = true;
+    c->files =
+        arena_new(o->a, struct stfile, last->first_file + last->set.count);
+    for (const struct part *p = o->parts; p <= last; p++)
+        for (size_t i = 0; i < p->set.count; i++)
+            ok = stfile_open(o->a, o->d, p->set.paths[i],
+                             &c->files[c->file_count++]) &&
+                 ok;
+    return ok;
+}
+
+static bool compare_indexes(struct opening *o)
+{
+    bool ok = true;
+    for (size_t i = 0; i < o->part_count; i++)
+        ok = shards_agree(o->a, o->d, &o->parts[i].set,
+                          &o->c->files[o->parts[i].first_file]) &&
+             ok;
+    return ok;
+}
+
+bool checkpoint_open(struct arena *a, struct diag *d,
+                     const struct source_arguments *sources, size_t count,
                      struct checkpoint *out)
 {
-    *out = (struct checkpoint){0};
-    out->files = arena_new(a, struct stfile, 1);
-    out->sources = arena_new(a, struct checkpoint_source, 1);
-    out->sources[0] =
-        (struct checkpoint_source){.id = str_c("main"), .file_count = 1};
-    if (!stfile_open(a, d, path, &out->files[0]))
-        return false;
-    out->file_count = out->source_count = 1;
-    checkpoint_join(a, out);
-    return true;
+    struct opening o = {.a = a, .d = d, .c = out};
+    *out = (struct checkpoint){.source_count = count};
+    for (size_t i = 0; i < count; i++)
+        o.part_count += sources[i].count;
+    o.parts = arena_new(a, struct part, o.part_count);
+    out->sources = arena_new(a, struct checkpoint_source, count);
+    out->indexes = arena_new(a, struct str, o.part_count);
+    if (find_files(&o, sources) && open_files(&o)) {
+        bool agree = compare_indexes(&o);
+        if (checkpoint_join(a, d, out) && agree)
+            return true;
+    }
+    checkpoint_close(out);
+    return false;
 }
 
 void checkpoint_close(struct checkpoint *c)

@@ -18,6 +18,13 @@ struct tensor_place {
     uint32_t file, source;
 };
 
+/* What the command line says of a source. */
+struct source_arguments {
+    struct str id;
+    const struct str *paths; /* files, folders, indexes: see shards.h */
+    size_t count;
+};
+
 struct checkpoint_source {
     struct str id;
     uint32_t first_file, file_count;
@@ -29,6 +36,8 @@ struct checkpoint_source {
 struct checkpoint {
     struct stfile *files; /* those of a source are neighbours */
     size_t file_count;
+    struct str *indexes; /* paths of the indexes that were read */
+    size_t index_count;
     struct checkpoint_source *sources;
     size_t source_count;
     struct st_tensor *tensors; /* `begin` and `end` are in their file */
@@ -36,14 +45,20 @@ struct checkpoint {
     size_t count; /* tensors */
 };
 
-/* Opens and checks one file as the one source `main`. False after a finding
- * (as stfile_open); then nothing is left open. */
-bool checkpoint_open(struct arena *a, struct diag *d, struct str path,
+/* Opens the files of `count` sources and checks them: each file, the files
+ * against an index, names within a source. Each source has an argument or
+ * more. False after findings: E0702, and
+ * E0701, E0703, E0705 as stfile_open; then nothing is left open. At most
+ * CHECKPOINT_MAX_FILES files, since each stays open. */
+#define CHECKPOINT_MAX_FILES 1000
+bool checkpoint_open(struct arena *a, struct diag *d,
+                     const struct source_arguments *sources, size_t count,
                      struct checkpoint *out);
 
 /* Fills tensors, places and the sources' names from the files' headers and
- * the sources' files. */
-void checkpoint_join(struct arena *a, struct checkpoint *c);
+ * the sources' files. False after a finding: E0702 for a name that is in two
+ * files of a source. */
+bool checkpoint_join(struct arena *a, struct diag *d, struct checkpoint *c);
 
 /* Closes all files that are open. */
 void checkpoint_close(struct checkpoint *c);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arena.h"
 #include "version.h"
 
 #define MAX_JOBS 256
@@ -20,13 +21,15 @@ static const struct option {
 } options[] = {
     {'o', "-o", "--output", "FILE",
      "write to FILE; replaced as a whole or not at all"},
+    {'S', "", "--source", "NAME=PATH",
+     "PATH is (part of) the checkpoint of the spec's source NAME; repeatable"},
     {'j', "-j", "--jobs", "N",
      "use N threads, 1 to 256 (default: one per processor, at most 16)"},
     {'q', "-q", "--quiet", NULL, "no report; warnings and errors stay"},
     {'P', "", "--allow-partial-weights", NULL,
      "a missing source is a warning, and its output is MISSING"},
     {'J', "", "--json", NULL, "print JSON"},
-    {'S', "", "--sort", "KEY",
+    {'s', "", "--sort", "KEY",
      "order by file (default), name, size or dtype; largest size first"},
     {'M', "-MD", "--depfile", NULL,
      "list the inputs in FILE.d, for Make and Ninja"},
@@ -62,10 +65,10 @@ static void print_usage(const struct command *c, FILE *out)
         char word[64];
         if (!takes(c, o->letter))
             continue;
-        snprintf(word, sizeof word, "%s%s%s%s%s", required ? "" : "[",
+        snprintf(word, sizeof word, "%s%s%s%s%s%s", required ? "" : "[",
                  o->shown[0] != '\0' ? o->shown : o->name,
                  o->value != NULL ? " " : "", o->value != NULL ? o->value : "",
-                 required ? "" : "]");
+                 required ? "" : "]", o->letter == 'S' ? "..." : "");
         print_word(out, &column, word);
     }
     if (c->operands[0] != '\0')
@@ -173,6 +176,10 @@ static bool apply(const struct option *o, const char *value, struct args *args)
         args->jobs = (unsigned)n;
         return value[0] >= '1' && value[0] <= '9' && *end == '\0' &&
                n <= MAX_JOBS;
+    case 'S':
+        args->sources[args->source_count++] = value;
+        end = strchr(value, '=');
+        return end != NULL && end != value && end[1] != '\0';
     case 'q':
         args->quiet = true;
         return true;
@@ -190,7 +197,7 @@ static bool apply(const struct option *o, const char *value, struct args *args)
         return true;
     case 'p':
         return progress_parse(value, &args->progress);
-    case 'S':
+    case 's':
         return selection_parse(value, &args->sort);
     default:
         args->json = true;
@@ -202,7 +209,6 @@ static enum exit_code parse(const struct command *c, int argc, char **argv,
                             struct args *args)
 {
     bool only_operands = false;
-    args->more = argv;
     for (int i = 0; i < argc; i++) {
         const struct option *o = NULL;
         const char *value;
@@ -211,12 +217,9 @@ static enum exit_code parse(const struct command *c, int argc, char **argv,
             continue;
         }
         if (only_operands || argv[i][0] != '-') {
-            if (args->count < c->needs)
-                args->positional[args->count++] = argv[i];
-            else if (strstr(c->operands, "...") != NULL)
-                argv[args->more_count++] = argv[i]; /* at or before i */
-            else
+            if (args->count == c->most)
                 return wrong(c, "unexpected operand", argv[i]);
+            args->positional[args->count++] = argv[i];
             continue;
         }
         o = match(c, argv[i], &value);
@@ -232,7 +235,7 @@ static enum exit_code parse(const struct command *c, int argc, char **argv,
             return wrong(c, what, value);
         }
     }
-    if (args->count < c->needs)
+    if (args->count < c->least)
         return wrong(c, "an operand is missing of", c->operands);
     if (strchr(c->options, 'O') != NULL && args->output == NULL)
         return wrong(c, "-o FILE is missing", "");
@@ -260,6 +263,7 @@ static enum exit_code dispatch(const struct command *commands, int argc,
                                char **argv)
 {
     struct args args = {.jobs = processors()};
+    struct arena arena = {0};
     const struct command *c;
     enum exit_code code;
     if (argc < 2) {
@@ -279,8 +283,13 @@ static enum exit_code dispatch(const struct command *commands, int argc,
     for (int i = 2; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
             return help(commands, 1, argv + 1);
+    args.positional = arena_new(&arena, const char *, (size_t)argc);
+    args.sources = arena_new(&arena, const char *, (size_t)argc);
     code = parse(c, argc - 2, argv + 2, &args);
-    return code == EXIT_OK ? c->run(&args) : code;
+    if (code == EXIT_OK)
+        code = c->run(&args);
+    arena_release(&arena);
+    return code;
 }
 
 enum exit_code cli_main(const struct command *commands, int argc, char **argv)

@@ -21,13 +21,13 @@ enum exit_code {
     EXIT_SYSTEM = 3,
 };
 
-#define MAX_POSITIONAL 2
+#define ANY_NUMBER (-1)
 
 struct args {
-    const char *positional[MAX_POSITIONAL];
+    const char **positional;
     int count;
-    char *const *more; /* operands behind the needed ones */
-    int more_count;
+    const char **sources; /* NAME=PATH */
+    int source_count;
     const char *output;
     const char *depfile_name; /* -MF, or NULL */
     unsigned jobs;
@@ -38,9 +38,8 @@ struct args {
 
 struct command {
     const char *name;
-    const char *operands; /* as the usage line shows them; with `...` in it,
-                             any number behind the needed ones */
-    int needs;            /* operands */
+    const char *operands; /* as the usage line shows them */
+    int least, most;      /* operands; most may be ANY_NUMBER */
     const char *options;  /* of options[] in cli.c; O: -o is required */
     const char *summary;
     enum exit_code (*run)(const struct args *args);

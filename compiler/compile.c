@@ -6,7 +6,7 @@
  *     expand_spec     spec          -> struct model     every name and type
  *     layout_model    model         -> offsets          from the spec alone
  *     contract_seal   model         -> contract id      the engine's view
- *     checkpoint_open file          -> struct checkpoint   its header only
+ *     inputs_open     files         -> struct checkpoint   headers only
  *     resolve_model   model x checkpoint -> bindings    every element, both
  * ways emit_blob       model         -> file             whole, or not at all
  *
@@ -23,6 +23,7 @@
 #include "contract.h"
 #include "emit.h"
 #include "expand.h"
+#include "inputs.h"
 #include "layout.h"
 #include "report.h"
 #include "resolve.h"
@@ -60,15 +61,27 @@ static bool same_file(const char *a, const char *b)
            x.st_ino == y.st_ino;
 }
 
-bool run_may_write(struct run *r, const char *output, const char *checkpoint)
+bool run_is_apart(struct run *r, const char *output, struct str input)
 {
-    bool input = checkpoint != NULL && same_file(output, checkpoint);
-    for (const struct spec_file *f = r->spec.files; f != NULL; f = f->next)
-        input = input || same_file(output, f->source.path.p);
-    if (input)
-        diag_add_file(&r->diag, "E0704", str_c(output), DIAG_NO_OFFSET,
-                      "cannot write: it is an input of this run");
-    return !input;
+    if (!same_file(output, input.p))
+        return true;
+    diag_add_file(&r->diag, "E0704", str_c(output), DIAG_NO_OFFSET,
+                  "cannot write: it is an input of this run");
+    return false;
+}
+
+bool run_may_write(struct run *r, const char *output,
+                   const struct checkpoint *c)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && c != NULL && i < c->file_count; i++)
+        ok = run_is_apart(r, output, c->files[i].path);
+    for (size_t i = 0; ok && c != NULL && i < c->index_count; i++)
+        ok = run_is_apart(r, output, c->indexes[i]);
+    for (const struct spec_file *f = r->spec.files; ok && f != NULL;
+         f = f->next)
+        ok = run_is_apart(r, output, f->source.path);
+    return ok;
 }
 
 enum exit_code run_end(struct run *r)
@@ -95,10 +108,9 @@ enum exit_code command_compile(const struct args *args)
     if (sidecar_begin(&r, args, &side))
         return run_end(&r);
     if (run_model(&r, args->positional[0]) &&
-        checkpoint_open(&r.arena, &r.diag, str_c(args->positional[1]), &c) &&
+        inputs_open(&r.arena, &r.diag, &r.spec, args, &c) &&
         resolve_model(&r.arena, &r.diag, &r.model, &c, args->partial, &cover) &&
-        run_may_write(&r, args->output, args->positional[1]) &&
-        sidecar_prepare(&r, &c, &side) &&
+        run_may_write(&r, args->output, &c) && sidecar_prepare(&r, &c, &side) &&
         emit_blob(&r.arena, &r.diag, &r.model, &c, &target, &blob) &&
         sidecar_write(&r, &blob, &side) && !args->quiet)
         report_compiled(&r.model, &cover, args->output, &blob);
@@ -113,7 +125,7 @@ enum exit_code command_check(const struct args *args)
     struct coverage cover;
     run_begin(&r);
     if (run_model(&r, args->positional[0]) &&
-        checkpoint_open(&r.arena, &r.diag, str_c(args->positional[1]), &c)) {
+        inputs_open(&r.arena, &r.diag, &r.spec, args, &c)) {
         resolve_model(&r.arena, &r.diag, &r.model, &c, args->partial, &cover);
         if (!args->quiet)
             report_coverage(&r.model, &cover);

@@ -8,6 +8,7 @@
 #ifndef TTSW_COMPILE_H
 #define TTSW_COMPILE_H
 
+#include "checkpoint.h"
 #include "cli.h"
 #include "model.h"
 #include "ttsb.h"
@@ -29,9 +30,13 @@ bool run_model(struct run *r, const char *path);
 void run_blob_error(struct run *r, const char *path,
                     const struct ttsb_error *error);
 
-/* False, with E0704, if `output` is a file of the spec or the checkpoint
- * (which may be NULL), also by another name. */
-bool run_may_write(struct run *r, const char *output, const char *checkpoint);
+/* False, with E0704, if `output` is a file of the spec or of the checkpoint
+ * (which may be NULL), indexes among them, also by another name. */
+bool run_may_write(struct run *r, const char *output,
+                   const struct checkpoint *c);
+
+/* False, with E0704, if two paths are one file. `input` is NUL-terminated. */
+bool run_is_apart(struct run *r, const char *output, struct str input);
 
 /* Prints the findings, gives all memory back; the exit code they ask for. */
 enum exit_code run_end(struct run *r);

@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "sources.h"
+
 #define MAX_CUTS 1000 /* boxes that are cut out one by one, for a message */
 
 void cover_first_here(struct arena *a, struct diag *d, struct diag_item *item,
@@ -439,7 +441,11 @@ static void name_sources(struct arena *a, struct model *m, uint32_t *first,
     for (uint32_t i = 0; i < m->leaf_count; i++) {
         struct leaf *leaf = m->leaves[i];
         first[i] = i;
-        if (!nametab_add(a, &m->sources, leaf->name, &first[i]))
+        if (leaf->file == NO_SOURCE) /* nobody knows whose name this is */
+            continue;
+        if (!nametab_add(a, &m->sources,
+                         sources_name(a, m->spec, leaf->file, leaf->name),
+                         &first[i]))
             shared[first[i]] = true;
         if (leaf->box != NULL || leaf->also)
             shared[first[i]] = true;
@@ -449,11 +455,19 @@ static void name_sources(struct arena *a, struct model *m, uint32_t *first,
 
 /* --- subtrees --- */
 
+/* By source, then by name. */
+static int leaf_order(const struct leaf *leaf, uint32_t file, struct str name)
+{
+    if (leaf->file != file)
+        return leaf->file < file ? -1 : 1;
+    return str_order(leaf->name, name);
+}
+
 static int compare_leaves(const void *x, const void *y)
 {
     const struct leaf *a = *(struct leaf *const *)x;
     const struct leaf *b = *(struct leaf *const *)y;
-    return str_order(a->name, b->name);
+    return leaf_order(a, b->file, b->name);
 }
 
 static int compare_subtrees(const void *x, const void *y)
@@ -461,16 +475,19 @@ static int compare_subtrees(const void *x, const void *y)
     const struct subtree *a = *(struct subtree *const *)x;
     const struct subtree *b = *(struct subtree *const *)y;
     int order = str_order(a->prefix, b->prefix);
+    if (a->file != b->file)
+        return a->file < b->file ? -1 : 1;
     return order != 0 ? order : (a > b) - (a < b);
 }
 
-/* Leaves are ordered by name. */
-static size_t first_behind(struct leaf **leaves, size_t n, struct str prefix)
+/* Leaves are ordered. */
+static size_t first_behind(struct leaf **leaves, size_t n,
+                           const struct subtree *s)
 {
     size_t lo = 0, hi = n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (str_order(leaves[mid]->name, prefix) < 0)
+        if (leaf_order(leaves[mid], s->file, s->prefix) < 0)
             lo = mid + 1;
         else
             hi = mid;
@@ -502,10 +519,13 @@ static void judge_subtrees(struct arena *a, struct diag *d, struct model *m)
     qsort(sorted, m->subtree_count, sizeof *sorted, compare_subtrees);
     for (size_t i = 0; i < m->subtree_count; i++) {
         const struct subtree *s = sorted[i];
-        size_t k = first_behind(leaves, m->leaf_count, s->prefix);
-        for (; k < m->leaf_count && str_begins(leaves[k]->name, s->prefix); k++)
+        size_t k = first_behind(leaves, m->leaf_count, s);
+        for (; k < m->leaf_count && leaves[k]->file == s->file &&
+               str_begins(leaves[k]->name, s->prefix);
+             k++)
             judge_subtree(a, d, s, leaves[k]);
-        if (outer == NULL || !str_begins(s->prefix, outer->prefix)) {
+        if (outer == NULL || s->file != outer->file ||
+            !str_begins(s->prefix, outer->prefix)) {
             outer = s;
             continue;
         }

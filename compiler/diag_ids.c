@@ -58,6 +58,7 @@ static const struct {
     {"E0313", "quantiser state"},
     {"E0314", "subtree drop does not match"},
     {"E0315", "`also` of a source that nothing else uses"},
+    {"E0316", "sources"},
     {"E0401", "size differs"},
     {"E0402", "rank differs"},
     {"E0403", "sizes in another order"},

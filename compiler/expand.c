@@ -12,6 +12,7 @@
 
 #include "expansion.h"
 #include "output.h"
+#include "sources.h"
 
 /* --- the root --- */
 
@@ -92,6 +93,7 @@ bool expand_spec(struct arena *a, struct spec *spec, struct diag *d,
     *out = (struct model){.spec = spec};
     output_groups(a, out);
     f.scope = expansion_file_scope(&x, spec->files);
+    sources_evaluate(&f.scope, spec);
     check_assertions(&x, &f.scope);
     evaluate_constants(&x, &f.scope);
     if (d->errors != before)
@@ -100,6 +102,8 @@ bool expand_spec(struct arena *a, struct spec *spec, struct diag *d,
         expansion_block(&x, &f, &spec->map[i]);
     if (d->errors == before)
         check_params(&x);
+    if (d->errors == before)
+        sources_check_used(a, d, out);
     output_order(a, d, out, d->errors == before);
     return d->errors == before;
 }

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "expansion.h"
+#include "sources.h"
 
 #define MAX_ITERATIONS 4000000
 #define MAX_LEAVES 4000000
@@ -46,7 +47,8 @@ static const struct overrides *merge(struct expansion *x,
 {
     struct overrides *o;
     if (!inner->store.set && inner->source_dtype == 0 &&
-        inner->spelling == SPELLING_UNSET && inner->group.n == 0)
+        inner->spelling == SPELLING_UNSET && inner->group.n == 0 &&
+        inner->source.n == 0)
         return outer;
     o = arena_new(x->a, struct overrides, 1);
     *o = *outer;
@@ -63,6 +65,10 @@ static const struct overrides *merge(struct expansion *x,
     if (inner->group.n > 0) {
         o->group = inner->group;
         o->group_at = inner->group_at;
+    }
+    if (inner->source.n > 0) {
+        o->source = inner->source;
+        o->source_at = inner->source_at;
     }
     return o;
 }
@@ -174,6 +180,8 @@ static void block_once(struct expansion *x, struct frame *f, const void *what)
         expand_use(x, f, b);
     for (size_t i = 0; i < b->body_count && !x->stopped; i++)
         expansion_block(x, f, &b->body[i]);
+    /* From here on only for this block's own lines. */
+    f->from = sources_root(x->a, x->spec, f->say, f->from);
     for (size_t i = 0; i < b->entry_count && !x->stopped; i++)
         expansion_entry(x, f, &b->entries[i]);
 }
@@ -250,5 +258,6 @@ void expansion_block(struct expansion *x, const struct frame *outer,
     struct frame f = *outer;
     struct looped loops = {b->loops, b->loop_count, b->at, block_once, b};
     f.say = merge(x, f.say, &b->say);
+    sources_check_block(&f.scope, x->spec, b, f.say);
     expansion_loops(x, &f, &loops, 0);
 }

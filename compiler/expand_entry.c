@@ -8,6 +8,7 @@
 #include "expansion.h"
 #include "output.h"
 #include "plan.h"
+#include "sources.h"
 
 /* --- entries --- */
 
@@ -129,7 +130,8 @@ static void expand_subtree(struct expansion *x, struct frame *f,
     struct model *m = x->model;
     struct subtree s = {.where = scope_where(&f->scope, e->name->at),
                         .size_at = e->type->at,
-                        .say = f->say};
+                        .say = f->say,
+                        .file = sources_find(x->spec, f->say->source)};
     if (!scope_name(&f->scope, f->from, e->name, &s.prefix) ||
         !eval_size(x, f, &e->type->axes[0], &s.tensors) ||
         !eval_size(x, f, &e->type->axes[1], &s.elements))

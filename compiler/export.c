@@ -67,8 +67,9 @@ static int by_width(const void *x, const void *y)
 
 static bool choose(struct export *e)
 {
-    struct selection_request q = {str_c(e->args->positional[0]), e->args->more,
-                                  e->args->more_count, SORT_FILE};
+    struct selection_request q = {str_c(e->args->positional[0]),
+                                  e->args->positional + 1, e->args->count - 1,
+                                  SORT_FILE};
     struct selection s;
     if (!selection_of_blob(&e->r->arena, &e->r->diag, e->blob, &q, &s))
         return false;
@@ -259,8 +260,8 @@ enum exit_code command_export(const struct args *args)
         return run_end(&r);
     }
     e.blob = blob;
-    if (run_may_write(&r, args->output, args->positional[0]) && choose(&e) &&
-        make_head(&e) && write_file(&e) && !args->quiet)
+    if (run_is_apart(&r, args->output, str_c(args->positional[0])) &&
+        choose(&e) && make_head(&e) && write_file(&e) && !args->quiet)
         report(&e);
     text_release(&e.head);
     ttsb_close(blob);

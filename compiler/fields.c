@@ -10,8 +10,8 @@
 /* Keys of the language that this version does not have. */
 static bool is_later(struct str key)
 {
-    static const char *const later[] = {"sources", "source", "about", "expect",
-                                        "reserved"};
+    static const char *const later[] = {"about", "expect", "reserved",
+                                        "sha256"};
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
         if (str_is(key, later[i]))
             return true;

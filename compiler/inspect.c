@@ -22,8 +22,9 @@
 
 static struct selection_request request_of(const struct args *args)
 {
-    return (struct selection_request){str_c(args->positional[0]), args->more,
-                                      args->more_count, args->sort};
+    return (struct selection_request){str_c(args->positional[0]),
+                                      args->positional + 1, args->count - 1,
+                                      args->sort};
 }
 
 struct totals {
@@ -35,7 +36,7 @@ static void put_totals(struct text *t, const struct args *args,
                        const char *format, struct totals n)
 {
     text_format(t, "%s, %zu", format, n.shown);
-    if (args->more_count > 0)
+    if (args->count > 1)
         text_format(t, " of %zu", n.all);
     text_format(t, " tensors, %" PRIu64 " bytes\n", n.bytes);
 }
@@ -345,10 +346,9 @@ static void show_blob(struct run *r, const struct args *args,
     }
     list_head(t, b, &info);
     list_groups(t, b, info.group_count, &s, args->sort == SORT_FILE);
-    put_totals(
-        t, args, "ttsb",
-        (struct totals){s.count, info.tensor_count,
-                        args->more_count == 0 ? info.file_size : s.bytes});
+    put_totals(t, args, "ttsb",
+               (struct totals){s.count, info.tensor_count,
+                               args->count == 1 ? info.file_size : s.bytes});
 }
 
 static void inspect_blob(struct run *r, const struct args *args, struct text *t)

@@ -7,36 +7,38 @@
 #include <stddef.h>
 
 static const struct command commands[] = {
-    {"compile", "SPEC CHECKPOINT", 2, "OjqPMFIp",
+    {"compile", "SPEC [CHECKPOINT...]", 1, ANY_NUMBER, "OSjqPMFIp",
      "Compiles CHECKPOINT by SPEC into a blob.\nEverything is checked before "
-     "any weight is read; on any error no blob is written.",
+     "any weight is read; on any error no blob is written.\nA CHECKPOINT is a "
+     "safetensors file, a folder or a .safetensors.index.json;\nwhere SPEC has "
+     "several sources, each is given with --source.",
      command_compile},
-    {"check", "SPEC CHECKPOINT", 2, "qP",
+    {"check", "SPEC [CHECKPOINT...]", 1, ANY_NUMBER, "SqP",
      "Checks SPEC against CHECKPOINT, reading headers only.\nNames, dtypes, "
      "shapes, layout, and that every element is used or dropped.",
      command_check},
-    {"header", "SPEC", 1, "OqMF",
+    {"header", "SPEC", 1, 1, "OqMF",
      "Writes the C header of SPEC; needs no checkpoint.\nThe contract id, "
      "constants, struct MODEL_weights and MODEL_bind follow from the\nspec "
      "alone.",
      command_header},
-    {"inspect", "FILE [PATTERN...]", 1, "JS",
+    {"inspect", "FILE [PATTERN...]", 1, ANY_NUMBER, "Js",
      "Lists the tensors of a .ttsb or .safetensors file.\nOnly headers are "
      "read. With patterns (`*`, `?`, `[...]`, quoted for the\nshell) only "
      "tensors whose name matches one.",
      command_inspect},
-    {"export", "BLOB [PATTERN...]", 1, "OqPp",
+    {"export", "BLOB [PATTERN...]", 1, ANY_NUMBER, "OqPp",
      "Writes the tensors of a blob as a safetensors file.\nEach tensor under "
      "its own name, an alias as a copy; hashes are checked on the way.\n"
      "With patterns (`*`, `?`, `[...]`, quoted for the shell) only tensors "
      "whose name\nmatches one. --allow-partial-weights takes a PARTIAL blob "
      "and leaves MISSING tensors\nout.",
      command_export},
-    {"verify", "BLOB", 1, "jqp",
+    {"verify", "BLOB", 1, 1, "jqp",
      "Proves every byte of a blob against its hashes.\nDamaged tensors are "
      "named.",
      command_verify},
-    {NULL, NULL, 0, NULL, NULL, NULL},
+    {NULL, NULL, 0, 0, NULL, NULL, NULL},
 };
 
 int main(int argc, char **argv)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "contract.h"
+#include "sources.h"
 
 void meta_string(struct text *t, struct str s)
 {
@@ -28,9 +29,10 @@ void meta_string(struct text *t, struct str s)
     text_c(t, "\"");
 }
 
-/* One tensor of the checkpoint; without a digest if it was not read. */
+/* One tensor of the checkpoint; without a digest if it was not read, without
+ * a source if the spec has no `sources:`. */
 static void put_source(struct text *t, const struct st_tensor *s,
-                       const uint8_t *digest)
+                       const uint8_t *digest, struct str source)
 {
     text_c(t, "{");
     if (digest != NULL) {
@@ -43,43 +45,53 @@ static void put_source(struct text *t, const struct st_tensor *s,
     meta_string(t, s->name);
     text_c(t, ",\"shape\":");
     text_sizes(t, s->dims, s->rank);
+    if (source.n > 0) {
+        text_c(t, ",\"source\":");
+        meta_string(t, source);
+    }
     text_c(t, "}");
 }
 
+/* Tensors of the checkpoint. */
 struct source_list {
-    const struct st_tensor **p;
+    uint32_t *p;
     size_t n;
 };
 
-static int compare_names(const void *x, const void *y)
+static int compare_sources(const void *x, const void *y, void *checkpoint)
 {
-    const struct st_tensor *a = *(const struct st_tensor *const *)x;
-    const struct st_tensor *b = *(const struct st_tensor *const *)y;
-    return str_order(a->name, b->name);
+    const struct checkpoint *c = checkpoint;
+    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+    if (c->places[a].source != c->places[b].source)
+        return c->places[a].source < c->places[b].source ? -1 : 1;
+    return str_order(c->tensors[a].name, c->tensors[b].name);
 }
 
-/* The tensors of one role, by name. */
+/* The tensors of one role, by source and name. */
 static struct source_list select_sources(struct arena *a, const struct model *m,
                                          const struct checkpoint *c,
                                          enum role role)
 {
     struct source_list l = {0};
-    l.p = arena_new(a, const struct st_tensor *, c->count);
-    for (size_t i = 0; i < c->count; i++)
+    l.p = arena_new(a, uint32_t, c->count);
+    for (uint32_t i = 0; i < c->count; i++)
         if (m->roles[i] == role)
-            l.p[l.n++] = &c->tensors[i];
-    qsort(l.p, l.n, sizeof *l.p, compare_names);
+            l.p[l.n++] = i;
+    qsort_r(l.p, l.n, sizeof *l.p, compare_sources, (void *)(uintptr_t)c);
     return l;
 }
 
 static void put_sources(struct text *t, struct source_list l,
-                        const struct checkpoint *c, uint8_t (*digests)[16])
+                        const struct spec *s, const struct checkpoint *c,
+                        uint8_t (*digests)[16])
 {
     text_c(t, "[");
     for (size_t i = 0; i < l.n; i++) {
+        uint32_t source = c->places[l.p[i]].source;
         text_c(t, i > 0 ? "," : "");
-        put_source(t, l.p[i],
-                   digests != NULL ? digests[l.p[i] - c->tensors] : NULL);
+        put_source(
+            t, &c->tensors[l.p[i]], digests != NULL ? digests[l.p[i]] : NULL,
+            s->source_count > 0 ? s->sources[source].id : (struct str){0});
     }
     text_c(t, "]");
 }
@@ -97,7 +109,7 @@ static bool is_repeated(const struct model *m, const struct output *o,
     return repeated;
 }
 
-static void put_lineage(struct text *t, const struct model *m,
+static void put_lineage(struct arena *a, struct text *t, const struct model *m,
                         const struct output *o)
 {
     bool first = true;
@@ -107,7 +119,7 @@ static void put_lineage(struct text *t, const struct model *m,
         if (leaf->source == NO_SOURCE || is_repeated(m, o, i))
             continue;
         text_c(t, first ? "" : ",");
-        meta_string(t, leaf->name);
+        meta_string(t, sources_name(a, m->spec, leaf->file, leaf->name));
         first = false;
     }
     text_c(t, "]");
@@ -123,7 +135,7 @@ static void put_tensor(struct arena *a, struct text *t, const struct model *m,
     }
     text_c(t, "],\"name\":");
     meta_string(t, o->name);
-    put_lineage(t, m, o);
+    put_lineage(a, t, m, o);
     text_c(t, ",\"value\":");
     meta_string(t, contract_expression(a, m, o));
     text_c(t, "}");
@@ -133,9 +145,9 @@ void meta_write(struct arena *a, struct text *t, const struct model *m,
                 const struct checkpoint *c, uint8_t (*digests)[16])
 {
     text_c(t, "{\"dropped\":");
-    put_sources(t, select_sources(a, m, c, ROLE_DROPPED), c, NULL);
+    put_sources(t, select_sources(a, m, c, ROLE_DROPPED), m->spec, c, NULL);
     text_c(t, ",\"format\":1,\"sources\":");
-    put_sources(t, select_sources(a, m, c, ROLE_READ), c, digests);
+    put_sources(t, select_sources(a, m, c, ROLE_READ), m->spec, c, digests);
     text_c(t, ",\"spec\":{\"contract\":\"");
     text_hex(t, m->contract_id, 16);
     text_c(t, "\"},\"tensors\":[");

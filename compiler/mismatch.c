@@ -227,11 +227,12 @@ void mismatch_hint_missing(struct arena *a, struct diag *d,
                            struct diag_item *item, const struct leaf *leaf,
                            const struct checkpoint *c, bool *claimed)
 {
+    const struct checkpoint_source *of = &c->sources[leaf->file];
     struct str prefix = str_cut(leaf->name, 0, parent_length(leaf->name));
     struct str near[3] = {{0}};
     size_t n = 0, last = 0;
     (void)a;
-    for (size_t i = 0; i < c->count && n < 3; i++) {
+    for (size_t i = of->first; i < of->first + of->count && n < 3; i++) {
         const struct st_tensor *t = &c->tensors[i];
         if (!claimed[i] && same_shape(leaf, t) &&
             is_near(leaf->name, prefix, t->name)) {

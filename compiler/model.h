@@ -60,7 +60,7 @@ struct leaf {
     uint32_t number;     /* n of `$n`, first use in file order */
     uint32_t output;     /* the first that it feeds, if not dropped */
     uint32_t output_count;
-    uint32_t file;   /* its source's number, in the spec's `sources:` */
+    uint32_t file;   /* its source's number; NO_SOURCE after E0316 */
     uint32_t source; /* index in the checkpoint, or NO_SOURCE */
 };
 
@@ -115,6 +115,7 @@ struct subtree {
     struct diag_where where;
     struct span size_at; /* [tensors=N, elements=M] */
     const struct overrides *say;
+    uint32_t file; /* as of a leaf */
     uint64_t tensors, elements;
 };
 
@@ -136,7 +137,7 @@ struct model {
     struct constant_value *constants; /* ordered by name */
     size_t constant_count;
     struct nametab names;   /* outputs */
-    struct nametab sources; /* first uses of leaves */
+    struct nametab sources; /* first uses of leaves, by sources_name */
     uint8_t contract_id[16];
 };
 

@@ -6,10 +6,12 @@
 
 #include <inttypes.h>
 
-void report_coverage(const struct model *m, const struct coverage *c)
+#include "sources.h"
+
+static void print_coverage(struct str name, const struct coverage *c)
 {
-    printf("%.*s %zu/%zu", STR_ARG(m->spec->model),
-           c->wanted - c->missing - c->different, c->wanted);
+    printf("%.*s %zu/%zu", STR_ARG(name), c->wanted - c->missing - c->different,
+           c->wanted);
     if (c->missing > 0)
         printf(", %zu missing: %.*s%s", c->missing, STR_ARG(c->first_missing),
                c->missing > 1 ? ", ..." : "");
@@ -20,6 +22,13 @@ void report_coverage(const struct model *m, const struct coverage *c)
     if (c->absent > 0)
         printf(", %zu optional absent", c->absent);
     printf("\n");
+}
+
+void report_coverage(const struct model *m, const struct coverage *c)
+{
+    for (uint32_t i = 0; c->sources != NULL && i < sources_count(m->spec); i++)
+        print_coverage(sources_id(m->spec, i), &c->sources[i]);
+    print_coverage(m->spec->model, c);
 }
 
 /* How many outputs have each kind of value. */
@@ -71,6 +80,19 @@ static void print_kind(size_t n, const char *what, const char **separator)
         *separator = ", ";
 }
 
+static void print_sources(const struct model *m, const struct coverage *c)
+{
+    printf("  sources   %zu tensors: %zu used, %zu dropped, %zu unclaimed\n",
+           c->used + c->dropped, c->used, c->dropped, c->unclaimed);
+    for (uint32_t i = 0; c->sources != NULL && i < sources_count(m->spec);
+         i++) {
+        const struct coverage *x = &c->sources[i];
+        printf("    %.*s: %zu tensors: %zu used, %zu dropped, %zu unclaimed\n",
+               STR_ARG(sources_id(m->spec, i)), x->used + x->dropped, x->used,
+               x->dropped, x->unclaimed);
+    }
+}
+
 void report_compiled(const struct model *m, const struct coverage *c,
                      const char *path, const struct emitted *blob)
 {
@@ -78,8 +100,7 @@ void report_compiled(const struct model *m, const struct coverage *c,
     const char *separator = ": ";
     printf("%.*s  revision %" PRIu64 "\n", STR_ARG(m->spec->model),
            m->spec->revision);
-    printf("  sources   %zu tensors: %zu used, %zu dropped, %zu unclaimed\n",
-           c->used + c->dropped, c->used, c->dropped, c->unclaimed);
+    print_sources(m, c);
     printf("  outputs   %zu tensors, %" PRIu64 " bytes", m->output_count,
            k.bytes);
     print_kind(k.norms, "weight norms folded", &separator);

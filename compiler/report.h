@@ -10,7 +10,8 @@
 #include "emit.h"
 #include "resolve.h"
 
-/* "MODEL 782/783, 1 missing: NAME" on one line. */
+/* "MODEL 782/783, 1 missing: NAME" on one line; before it one for each source
+ * where there are several. */
 void report_coverage(const struct model *m, const struct coverage *c);
 
 /* What was read, made and written. */

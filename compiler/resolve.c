@@ -10,25 +10,41 @@
 
 #include <inttypes.h>
 
-#include "indexset.h"
+#include "leftover.h"
 #include "mismatch.h"
+#include "prefix.h"
+#include "sources.h"
 #include "subtree.h"
 #include "text.h"
 #include "ttsb.h"
 
-#define MAX_HINTS 100   /* searches through all names for a near one */
-#define MAX_PREFIXES 16 /* candidates for a common prefix */
+#define MAX_HINTS 100 /* searches through all names for a near one */
 
 struct resolution {
     struct arena *a;
     struct diag *d;
     struct model *m;
     const struct checkpoint *c;
-    struct coverage *cover;
+    struct coverage *covers; /* of each source */
+    bool *prefixed;          /* sources that E0309 was said of */
     bool partial;
     bool *claimed; /* tensors of the checkpoint */
     size_t hints;  /* looked for so far */
 };
+
+static struct coverage *cover_of(struct resolution *r, const struct leaf *leaf)
+{
+    return &r->covers[leaf->file];
+}
+
+/* "the checkpoint", or which one of several. */
+static struct str checkpoint_called(const struct resolution *r, uint32_t source)
+{
+    if (r->c->source_count == 1)
+        return str_c("the checkpoint");
+    return arena_format(r->a, "the checkpoint `%.*s`",
+                        STR_ARG(r->c->sources[source].id));
+}
 
 /* --- other spelling of weight norm --- */
 
@@ -48,7 +64,7 @@ static uint32_t found_otherwise(struct resolution *r, const struct leaf *leaf,
 {
     uint32_t index;
     *folded = false;
-    if (!leaf->spelled || leaf->source != NO_SOURCE)
+    if (!leaf->spelled || leaf->source != NO_SOURCE || r->prefixed[leaf->file])
         return NO_SOURCE;
     if (checkpoint_find(r->c, leaf->file, other_spelling(r, leaf), &index))
         return index;
@@ -57,11 +73,11 @@ static uint32_t found_otherwise(struct resolution *r, const struct leaf *leaf,
     return *folded ? index : NO_SOURCE;
 }
 
-/* Whether a place is met for the first time. */
+/* Whether a place is met for the first time by a source. */
 static bool first_time(struct resolution *r, struct nametab *seen,
-                       struct span at)
+                       struct span at, uint32_t source)
 {
-    uintptr_t key[2] = {(uintptr_t)at.src, at.begin};
+    uintptr_t key[3] = {(uintptr_t)at.src, at.begin, source};
     struct str name = {(const char *)key, sizeof key};
     uint32_t value = 0;
     if (nametab_find(seen, name, &value))
@@ -69,16 +85,18 @@ static bool first_time(struct resolution *r, struct nametab *seen,
     return nametab_add(r->a, seen, arena_str(r->a, name), &value);
 }
 
-/* How many modules one `weight_norm:` speaks of, and how many of them this
- * checkpoint spells otherwise. */
-static size_t count_otherwise(struct resolution *r, struct span at, size_t *all)
+/* How many modules of a source one `weight_norm:` speaks of, that of `like`,
+ * and how many of them the checkpoint spells otherwise. */
+static size_t count_otherwise(struct resolution *r, const struct leaf *like,
+                              size_t *all)
 {
+    struct span at = like->say->spelling_at;
     size_t n = 0;
     *all = 0;
     for (size_t i = 0; i < r->m->leaf_count; i++) {
         const struct leaf *leaf = r->m->leaves[i];
         bool folded;
-        if (leaf->is_g || !leaf->spelled ||
+        if (leaf->is_g || !leaf->spelled || leaf->file != like->file ||
             leaf->say->spelling_at.src != at.src ||
             leaf->say->spelling_at.begin != at.begin)
             continue;
@@ -92,11 +110,14 @@ static void say_spelling(struct resolution *r, const struct leaf *leaf,
                          uint32_t found)
 {
     bool legacy = leaf->say->spelling == SPELLING_LEGACY;
-    size_t all, n = count_otherwise(r, leaf->say->spelling_at, &all);
+    struct str called = r->c->source_count == 1
+                            ? str_c("this checkpoint")
+                            : checkpoint_called(r, leaf->file);
+    size_t all, n = count_otherwise(r, leaf, &all);
     struct diag_item *item =
         diag_add(r->d, "E0310", diag_at(leaf->say->spelling_at),
-                 "%zu of %zu weight norms are spelled `%s` in this checkpoint",
-                 n, all, legacy ? "parametrized" : "legacy");
+                 "%zu of %zu weight norms are spelled `%s` in %.*s", n, all,
+                 legacy ? "parametrized" : "legacy", STR_ARG(called));
     diag_label(r->d, item, leaf->where.at, "looks for %.*s",
                STR_ARG(leaf->name));
     diag_note(r->d, item, "%.*s has %.*s",
@@ -104,7 +125,9 @@ static void say_spelling(struct resolution *r, const struct leaf *leaf,
               STR_ARG(other_spelling(r, leaf)));
     diag_help(r->d, item, "write `weight_norm: %s`%s",
               legacy ? "parametrized" : "legacy",
-              n < all ? " on a block of their own" : "");
+              n < all                   ? " on a block of their own"
+              : r->c->source_count == 1 ? ""
+                                        : " on the blocks of this source");
 }
 
 static void say_folded(struct resolution *r, const struct leaf *leaf)
@@ -137,7 +160,7 @@ static void check_spelling(struct resolution *r)
             r->claimed[index] = true; /* g came first */
             say_folded(r, leaf);
         }
-        if (!folded && first_time(r, &said, at))
+        if (!folded && first_time(r, &said, at, leaf->file))
             say_spelling(r, leaf, index);
     }
 }
@@ -178,12 +201,13 @@ static void say_absent(struct resolution *r, const struct leaf *leaf)
         o = &r->m->outputs[leaf->output];
     if (o != NULL ? o->absent : leaf->pair != NULL && !leaf->is_g)
         return;
-    r->cover->absent++;
+    cover_of(r, leaf)->absent++;
     if (o != NULL)
         o->absent = true;
     diag_add(r->d, "W0311", leaf->where,
-             "optional `%.*s` is absent: the checkpoint has no `%.*s`",
-             STR_ARG(o != NULL ? o->name : leaf->name), STR_ARG(leaf->name));
+             "optional `%.*s` is absent: %.*s has no `%.*s`",
+             STR_ARG(o != NULL ? o->name : leaf->name),
+             STR_ARG(checkpoint_called(r, leaf->file)), STR_ARG(leaf->name));
 }
 
 static bool may_be_missing(enum ttsb_dtype dtype)
@@ -198,6 +222,7 @@ static void lose_outputs(struct resolution *r, const struct leaf *leaf)
 {
     const struct leaf *other = leaf->pair;
     bool both = other != NULL && other->source == NO_SOURCE;
+    struct str called = checkpoint_called(r, leaf->file);
     if (both && !leaf->is_g) /* g came first, and named this one */
         return;
     for (uint32_t i = 0; i < leaf->output_count; i++) {
@@ -206,11 +231,10 @@ static void lose_outputs(struct resolution *r, const struct leaf *leaf)
         if (may_be_missing(o->dtype))
             diag_add(
                 r->d, "W0301", leaf->where,
-                "no tensor `%.*s`%s%.*s%s in the checkpoint; output `%.*s` is "
-                "MISSING",
+                "no tensor `%.*s`%s%.*s%s in %.*s; output `%.*s` is MISSING",
                 STR_ARG(leaf->name), both ? " and no `" : "",
                 STR_ARG(both ? other->name : (struct str){0}), both ? "`" : "",
-                STR_ARG(o->name));
+                STR_ARG(called), STR_ARG(o->name));
         else
             diag_add(r->d, "E0605", leaf->where,
                      "`%.*s` cannot be missing: %s has no NaN to fill it with",
@@ -223,26 +247,33 @@ static void say_partial(struct resolution *r, const struct leaf *leaf)
     if (!leaf->dropped)
         lose_outputs(r, leaf);
     else
-        diag_add(r->d, "W0301", leaf->where,
-                 "no tensor `%.*s` to drop in the checkpoint",
-                 STR_ARG(leaf->name));
+        diag_add(r->d, "W0301", leaf->where, "no tensor `%.*s` to drop in %.*s",
+                 STR_ARG(leaf->name),
+                 STR_ARG(checkpoint_called(r, leaf->file)));
+}
+
+static void count_missing(struct resolution *r, const struct leaf *leaf)
+{
+    struct coverage *cover = cover_of(r, leaf);
+    cover->missing++;
+    if (cover->first_missing.n == 0)
+        cover->first_missing = leaf->name;
 }
 
 static void say_missing(struct resolution *r, const struct leaf *leaf)
 {
     const struct leaf *other = leaf->pair;
+    struct str called = checkpoint_called(r, leaf->file);
     struct diag_item *item;
-    r->cover->missing++;
-    if (r->cover->first_missing.n == 0)
-        r->cover->first_missing = leaf->name;
+    count_missing(r, leaf);
     if (r->partial && !leaf->optional) { /* half an optional pair: an error */
         say_partial(r, leaf);
         return;
     }
     if (leaf->dropped) {
         item = diag_add(r->d, "E0306", leaf->where,
-                        "no tensor `%.*s` to drop in the checkpoint",
-                        STR_ARG(leaf->name));
+                        "no tensor `%.*s` to drop in %.*s", STR_ARG(leaf->name),
+                        STR_ARG(called));
         diag_help(r->d, item, "a stale drop: remove it");
         return;
     }
@@ -255,37 +286,39 @@ static void say_missing(struct resolution *r, const struct leaf *leaf)
                   "part, or a tensor was lost");
         return;
     }
-    item = diag_add(r->d, "E0301", leaf->where,
-                    "no tensor `%.*s` in the checkpoint", STR_ARG(leaf->name));
+    item = diag_add(r->d, "E0301", leaf->where, "no tensor `%.*s` in %.*s",
+                    STR_ARG(leaf->name), STR_ARG(called));
     if (r->hints++ < MAX_HINTS)
         mismatch_hint_missing(r->a, r->d, item, leaf, r->c, r->claimed);
 }
 
 /* --- dtypes --- */
 
-/* The leaves that take their dtype from the `source_dtype:` at a place. */
+/* The leaves of a source that take their dtype from one `source_dtype:`. */
 struct dtype_group {
+    struct span at;
+    uint32_t source;
     size_t bound, different;
     uint32_t found; /* the dtype that all different ones have, or 0 */
     const struct leaf *first;
 };
 
-static bool takes_dtype(const struct leaf *leaf, struct span at)
+static bool takes_dtype(const struct leaf *leaf, const struct dtype_group *g)
 {
-    return leaf->source != NO_SOURCE && !leaf->reported &&
-           leaf->written->dtype == 0 &&
-           leaf->say->source_dtype_at.src == at.src &&
-           leaf->say->source_dtype_at.begin == at.begin;
+    return leaf->file == g->source && leaf->source != NO_SOURCE &&
+           !leaf->reported && leaf->written->dtype == 0 &&
+           leaf->say->source_dtype_at.src == g->at.src &&
+           leaf->say->source_dtype_at.begin == g->at.begin;
 }
 
 static struct dtype_group group_dtypes(const struct resolution *r,
-                                       struct span at)
+                                       struct span at, uint32_t source)
 {
-    struct dtype_group g = {0};
+    struct dtype_group g = {.at = at, .source = source};
     for (size_t i = 0; i < r->m->leaf_count; i++) {
         const struct leaf *leaf = r->m->leaves[i];
         uint32_t dtype;
-        if (!takes_dtype(leaf, at))
+        if (!takes_dtype(leaf, &g))
             continue;
         dtype = r->c->tensors[leaf->source].dtype;
         g.bound++;
@@ -300,22 +333,24 @@ static struct dtype_group group_dtypes(const struct resolution *r,
     return g;
 }
 
-static void say_dtype(struct resolution *r, struct span at,
-                      struct dtype_group g)
+static void say_dtype(struct resolution *r, struct dtype_group g)
 {
+    bool several = r->c->source_count > 1;
     struct diag_item *item =
-        diag_add(r->d, "E0411", diag_at(at),
+        diag_add(r->d, "E0411", diag_at(g.at),
                  "all %zu tensors that take their dtype from here are %s in "
-                 "the checkpoint, %s in the spec",
+                 "%.*s, %s in the spec",
                  g.bound, ttsb_dtype_name(g.found),
+                 STR_ARG(checkpoint_called(r, g.source)),
                  ttsb_dtype_name((uint32_t)g.first->dtype));
     diag_label(r->d, item, g.first->where.at, "for example");
     diag_help(r->d, item,
               "if the checkpoint is right, write "
-              "`source_dtype: %s`",
-              spec_dtype_name((enum ttsb_dtype)g.found));
+              "`source_dtype: %s`%s",
+              spec_dtype_name((enum ttsb_dtype)g.found),
+              several ? " on the blocks of this source" : "");
     for (size_t i = 0; i < r->m->leaf_count; i++)
-        if (takes_dtype(r->m->leaves[i], at))
+        if (takes_dtype(r->m->leaves[i], &g))
             r->m->leaves[i]->retyped = true;
 }
 
@@ -324,169 +359,47 @@ static void check_dtypes(struct resolution *r)
 {
     struct nametab seen = {0};
     for (size_t i = 0; i < r->m->leaf_count; i++) {
+        uint32_t source = r->m->leaves[i]->file;
         struct span at = r->m->leaves[i]->say->source_dtype_at;
         struct dtype_group g;
-        if (!first_time(r, &seen, at))
+        if (r->prefixed[source] || !first_time(r, &seen, at, source))
             continue;
-        g = group_dtypes(r, at);
+        g = group_dtypes(r, at, source);
         if (g.bound > 1 && g.different == g.bound && g.found != 0)
-            say_dtype(r, at, g);
+            say_dtype(r, g);
     }
 }
 
 /* --- common prefix --- */
 
-/* Missing names that stand behind the prefix and that nobody claims; gives up
- * once a tenth of `all` does not. */
-static size_t count_with_prefix(struct resolution *r, struct str prefix,
-                                size_t all)
+/* Says once, not a thousand times, that all names of a source stand behind a
+ * prefix; nothing else is said of that source then. */
+static void check_prefix(struct resolution *r, uint32_t source)
 {
-    size_t n = 0, without = 0;
-    struct text name = {0};
-    for (size_t i = 0; i < r->m->leaf_count && without * 10 <= all; i++) {
-        const struct leaf *leaf = r->m->leaves[i];
-        uint32_t index;
-        if (leaf->source != NO_SOURCE || leaf->optional)
-            continue;
-        name.n = 0;
-        text_str(&name, prefix);
-        text_str(&name, leaf->name);
-        if (checkpoint_find(r->c, leaf->file, text_view(&name), &index) &&
-            !r->claimed[index])
-            n++;
-        else
-            without++;
-    }
-    text_release(&name);
-    return n;
-}
-
-static const struct leaf *first_unbound(const struct resolution *r, size_t *n)
-{
-    const struct leaf *first = NULL;
-    *n = 0;
-    for (size_t i = 0; i < r->m->leaf_count; i++) {
-        const struct leaf *leaf = r->m->leaves[i];
-        if (leaf->source != NO_SOURCE || leaf->optional)
-            continue;
-        first = first == NULL ? leaf : first;
-        ++*n;
-    }
-    return first;
-}
-
-/* Says once, not a thousand times, that all names stand behind a prefix. */
-static bool check_prefix(struct resolution *r)
-{
-    size_t n, have, tried = 0;
-    const struct leaf *first = first_unbound(r, &n);
-    struct str prefix;
+    struct prefix p;
     struct diag_item *item;
-    for (size_t i = 0; n >= 2 && i < r->c->count && tried < MAX_PREFIXES; i++) {
-        struct str name = r->c->tensors[i].name;
-        if (name.n <= first->name.n ||
-            name.p[name.n - first->name.n - 1] != '.' ||
-            !str_eq(str_cut(name, name.n - first->name.n, name.n), first->name))
-            continue;
-        prefix = str_cut(name, 0, name.n - first->name.n);
-        tried++;
-        have = count_with_prefix(r, prefix, n);
-        if (have * 10 < n * 9)
-            continue;
-        item = diag_add(r->d, "E0309", first->where,
-                        "%zu of %zu missing names stand in the checkpoint "
-                        "behind the prefix `%.*s`",
-                        have, n, STR_ARG(prefix));
+    r->prefixed[source] = prefix_find(r->m, r->c, r->claimed, source, &p);
+    if (!r->prefixed[source])
+        return;
+    item = diag_add(r->d, "E0309", p.first->where,
+                    "%zu of %zu missing names stand in %.*s behind the prefix "
+                    "`%.*s`",
+                    p.have, p.missing, STR_ARG(checkpoint_called(r, source)),
+                    STR_ARG(p.text));
+    if (r->m->spec->source_count == 0)
         diag_help(r->d, item, "write `from: %.*s` on the blocks of `map:`",
-                  STR_ARG(prefix));
-        r->cover->wanted = r->m->leaf_count;
-        r->cover->missing = n;
-        r->cover->first_missing = first->name;
-        return true;
-    }
-    return false;
-}
-
-/* --- leftovers --- */
-
-static size_t common_prefix(struct str a, struct str b)
-{
-    size_t n = 0;
-    while (n < a.n && n < b.n && a.p[n] == b.p[n])
-        n++;
-    return n;
-}
-
-/* The leaf whose name is nearest by prefix: where a line should be added. */
-static const struct leaf *nearest_leaf(const struct resolution *r,
-                                       struct str name)
-{
-    const struct leaf *best = NULL;
-    size_t most = 0;
-    for (size_t i = 0; i < r->m->leaf_count; i++) {
-        size_t n = common_prefix(name, r->m->leaves[i]->name);
-        if (n > most && memchr(name.p, '.', n) != NULL) {
-            best = r->m->leaves[i];
-            most = n;
-        }
-    }
-    return best;
-}
-
-static struct str type_to_paste(struct arena *a, const struct st_tensor *t)
-{
-    struct str s = str_c("[");
-    for (uint32_t i = 0; i < t->rank; i++)
-        s = arena_format(a, "%.*s%s%s%" PRIu64, STR_ARG(s), i > 0 ? ", " : "",
-                         t->dims[i] == 1 ? "" : "?=", t->dims[i]);
-    return arena_format(a, "%.*s]", STR_ARG(s));
-}
-
-static void say_unclaimed(struct resolution *r, const struct name_set *set,
-                          uint32_t index)
-{
-    const struct st_tensor *example = &r->c->tensors[index];
-    const struct leaf *near = nearest_leaf(r, example->name);
-    struct diag_where where = {.at = r->m->spec->model_at};
-    struct diag_item *item;
-    if (near != NULL)
-        where = (struct diag_where){near->where.at, near->where.use, NULL};
-    if (set->count == 1)
-        item = diag_add(r->d, "E0302", where,
-                        "checkpoint tensor `%.*s` is neither used nor dropped",
-                        STR_ARG(set->text));
+                  STR_ARG(p.text));
     else
-        item = diag_add(r->d, "E0302", where,
-                        "%zu checkpoint tensors are neither used nor dropped: "
-                        "%.*s",
-                        set->count, STR_ARG(set->text));
-    diag_note(r->d, item, "%.*s: `%.*s` is %s %.*s (header byte %" PRIu64 ")",
-              STR_ARG(checkpoint_path(r->c, index)), STR_ARG(example->name),
-              ttsb_dtype_name(example->dtype),
-              STR_ARG(checkpoint_shape(r->a, example)), example->header_offset);
-    diag_help(
-        r->d, item,
-        "use it under `tensors:` or put it under `drop:` (names there are "
-        "behind the block's `from:`): %.*s %.*s",
-        STR_ARG(example->name), STR_ARG(type_to_paste(r->a, example)));
+        diag_help(r->d, item, "write `root: %.*s%.*s` on `%.*s` in `sources:`",
+                  STR_ARG(p.text), STR_ARG(r->m->spec->sources[source].root),
+                  STR_ARG(sources_id(r->m->spec, source)));
+    for (size_t i = 0; i < r->m->leaf_count; i++)
+        r->covers[source].wanted += r->m->leaves[i]->file == source;
+    r->covers[source].missing = p.missing;
+    r->covers[source].first_missing = p.first->name;
 }
 
-static void check_leftovers(struct resolution *r)
-{
-    struct str *names = arena_new(r->a, struct str, r->c->count);
-    struct name_set *sets;
-    size_t n = 0, count;
-    for (size_t i = 0; i < r->c->count; i++)
-        if (!r->claimed[i])
-            names[n++] = r->c->tensors[i].name;
-    r->cover->unclaimed = n;
-    count = indexset_fold_names(r->a, names, n, &sets);
-    for (size_t i = 0; i < count; i++) {
-        uint32_t index = 0;
-        checkpoint_find(r->c, 0, sets[i].first, &index);
-        say_unclaimed(r, &sets[i], index);
-    }
-}
+/* --- all of it --- */
 
 /* An alias of a missing output is missing. */
 static void share_missing(struct model *m)
@@ -495,8 +408,6 @@ static void share_missing(struct model *m)
         if (m->outputs[i].alias_of != TTSB_NO_TENSOR)
             m->outputs[i].missing = m->outputs[m->outputs[i].alias_of].missing;
 }
-
-/* --- all of it --- */
 
 /* What a tensor's later uses have in common with its first was said there. */
 static void judge_again(struct resolution *r, const struct leaf *leaf)
@@ -507,19 +418,20 @@ static void judge_again(struct resolution *r, const struct leaf *leaf)
 
 static void judge(struct resolution *r, struct leaf *leaf)
 {
+    struct coverage *cover = cover_of(r, leaf);
+    if (r->prefixed[leaf->file])
+        return;
     if (leaf->first_use != leaf) {
         judge_again(r, leaf);
         return;
     }
-    r->cover->wanted++;
+    cover->wanted++;
     if (leaf->reported) {
-        r->cover->missing++;
-        if (r->cover->first_missing.n == 0)
-            r->cover->first_missing = leaf->name;
+        count_missing(r, leaf);
         return;
     }
     if (is_absent(r, leaf)) {
-        r->cover->wanted--;
+        cover->wanted--;
         say_absent(r, leaf);
         return;
     }
@@ -528,11 +440,11 @@ static void judge(struct resolution *r, struct leaf *leaf)
         return;
     }
     if (leaf->dropped)
-        r->cover->dropped++;
+        cover->dropped++;
     else
-        r->cover->used++;
+        cover->used++;
     if (!mismatch_check(r->a, r->d, leaf, r->c))
-        r->cover->different++;
+        cover->different++;
 }
 
 /* --- roles --- */
@@ -552,26 +464,51 @@ static void assign_roles(struct resolution *r)
     }
 }
 
+/* The sum over the sources; the parts only where there are several. */
+static void add_up(struct resolution *r, struct coverage *out)
+{
+    *out = (struct coverage){0};
+    for (size_t i = 0; i < r->c->source_count; i++) {
+        const struct coverage *x = &r->covers[i];
+        out->wanted += x->wanted;
+        out->used += x->used;
+        out->dropped += x->dropped;
+        out->missing += x->missing;
+        out->different += x->different;
+        out->unclaimed += x->unclaimed;
+        out->absent += x->absent;
+        if (out->first_missing.n == 0)
+            out->first_missing = x->first_missing;
+    }
+    if (r->c->source_count > 1)
+        out->sources = r->covers;
+}
+
 bool resolve_model(struct arena *a, struct diag *d, struct model *m,
                    const struct checkpoint *c, bool partial,
                    struct coverage *out)
 {
-    struct resolution r = {
-        .a = a, .d = d, .m = m, .c = c, .cover = out, .partial = partial};
+    struct resolution r = {.a = a, .d = d, .m = m, .c = c, .partial = partial};
     uint64_t before = d->errors;
-    *out = (struct coverage){0};
+    r.covers = arena_new(a, struct coverage, c->source_count);
+    r.prefixed = arena_new(a, bool, c->source_count);
     r.claimed = arena_new(a, bool, c->count);
     m->roles = arena_new(a, uint8_t, c->count);
     bind_all(&r);
-    if (check_prefix(&r))
-        return false;
+    for (uint32_t i = 0; i < c->source_count; i++)
+        check_prefix(&r, i);
     check_spelling(&r);
     check_dtypes(&r);
     for (size_t i = 0; i < m->leaf_count; i++)
         judge(&r, m->leaves[i]);
-    subtree_check(&(struct subtree_run){a, d, m, c, r.claimed, out, partial});
+    subtree_check(&(struct subtree_run){a, d, m, c, r.claimed, r.covers,
+                                        r.prefixed, partial});
     share_missing(m);
     assign_roles(&r);
-    check_leftovers(&r);
+    for (uint32_t i = 0; i < c->source_count; i++)
+        if (!r.prefixed[i])
+            r.covers[i].unclaimed =
+                leftover_check(&(struct leftovers){a, d, m, c, r.claimed}, i);
+    add_up(&r, out);
     return d->errors == before;
 }

@@ -2,11 +2,11 @@
  *
  * resolve.h - a model against a checkpoint, element for element.
  *
- * In: a model and a checkpoint's header. Out: every leaf bound to exactly one
+ * In: a model and a checkpoint's headers. Out: every leaf bound to exactly one
  * tensor of its name, dtype and shape, every tensor of the checkpoint bound
  * or dropped; or a finding for each that is not, in one run. Invariant: names
- * are compared whole; nothing is guessed, and what is similar only stands in
- * a note.
+ * are compared whole, within one source; nothing is guessed, and what is
+ * similar only stands in a note.
  */
 #ifndef TTSW_RESOLVE_H
 #define TTSW_RESOLVE_H
@@ -24,6 +24,7 @@ struct coverage {
     size_t unclaimed; /* that the spec does not mention */
     size_t absent;    /* optional outputs without a source */
     struct str first_missing;
+    struct coverage *sources; /* of each, if there are several; or NULL */
 };
 
 /* False after an error. `partial`: a missing source is a warning, and what

@@ -24,9 +24,9 @@ struct candidate {
 };
 
 struct selection_request {
-    struct str path;       /* of the file, for findings */
-    char *const *patterns; /* as fnmatch has them: * ? [...] \ */
-    int pattern_count;     /* 0: everything */
+    struct str path;             /* of the file, for findings */
+    const char *const *patterns; /* as fnmatch has them: * ? [...] \ */
+    int pattern_count;           /* 0: everything */
     enum selection_sort sort;
 };
 

@@ -73,15 +73,19 @@ static bool check_depfile(struct run *r, const struct sidecar *s)
 
 /* --- the lists --- */
 
+/* What the command line gives, in its order. */
 static void list_given(struct arena *a, const struct args *args,
                        struct stamp *s)
 {
-    struct stamp_given *g = arena_new(a, struct stamp_given, 2);
-    g[0] = (struct stamp_given){str_c("spec"), str_c(args->positional[0])};
-    if (args->positional[1] != NULL)
-        g[1] = (struct stamp_given){str_c("main"), str_c(args->positional[1])};
+    size_t n = (size_t)(args->count + args->source_count), i = 0;
+    struct stamp_given *g = arena_new(a, struct stamp_given, n);
+    for (int k = 0; k < args->count; k++)
+        g[i++] = (struct stamp_given){str_c(k == 0 ? "spec" : "checkpoint"),
+                                      str_c(args->positional[k])};
+    for (int k = 0; k < args->source_count; k++)
+        g[i++] = (struct stamp_given){str_c("source"), str_c(args->sources[k])};
     s->given = g;
-    s->given_count = args->positional[1] != NULL ? 2 : 1;
+    s->given_count = n;
 }
 
 static void list_texts(struct arena *a, const struct spec *spec,
@@ -99,25 +103,68 @@ static void list_texts(struct arena *a, const struct spec *spec,
     }
 }
 
+static bool cannot_read(struct run *r, struct str path, int error)
+{
+    diag_add_file(&r->diag, "E0705", path, DIAG_NO_OFFSET, "cannot read: %s",
+                  strerror(error));
+    return false;
+}
+
+/* A file or folder that is not held open. */
+static bool list_path(struct run *r, struct str path, struct stamp *s)
+{
+    struct stamp_file *f = &s->files[s->file_count++];
+    int error;
+    f->path = path;
+    error = stamp_stat(f);
+    return error == 0 || cannot_read(r, path, error);
+}
+
+/* The folders in which shards were looked for: a new one is a change. */
+static bool list_folder(struct run *r, const char *given, struct stamp *s)
+{
+    struct stamp_file folder = {.path = str_c(given)};
+    struct str name;
+    if (str_ends(folder.path, ".safetensors.index.json"))
+        split(&r->arena, folder.path, &folder.path, &name);
+    else if (!stamp_is_folder(folder.path))
+        return true;
+    return list_path(r, folder.path, s);
+}
+
+static bool list_folders(struct run *r, const struct args *args,
+                         struct stamp *s)
+{
+    bool ok = true;
+    for (int i = 1; i < args->count; i++)
+        ok = ok && list_folder(r, args->positional[i], s);
+    for (int i = 0; i < args->source_count; i++)
+        ok = ok && list_folder(r, strchr(args->sources[i], '=') + 1, s);
+    return ok;
+}
+
 /* Every file of the checkpoint. The state is the descriptor's: the run fails
  * if the file is another one at its end. */
-static bool list_files(struct run *r, const struct checkpoint *c,
-                       struct stamp *s)
+static bool list_files(struct run *r, const struct args *args,
+                       const struct checkpoint *c, struct stamp *s)
 {
-    size_t n = c == NULL ? 0 : c->file_count;
+    size_t n = c == NULL ? 0
+                         : c->file_count + c->index_count +
+                               (size_t)(args->count + args->source_count);
+    bool ok = true;
     s->files = arena_new(&r->arena, struct stamp_file, n);
-    for (s->file_count = 0; s->file_count < n; s->file_count++) {
-        const struct stfile *file = &c->files[s->file_count];
-        struct stamp_file *f = &s->files[s->file_count];
-        int error = stamp_fd(file->fd, f);
-        f->path = file->path;
-        if (error == 0)
-            continue;
-        diag_add_file(&r->diag, "E0705", file->path, DIAG_NO_OFFSET,
-                      "cannot read: %s", strerror(error));
-        return false;
+    s->file_count = 0;
+    if (c == NULL)
+        return true;
+    for (size_t i = 0; i < c->file_count && ok; i++) {
+        struct stamp_file *f = &s->files[s->file_count++];
+        int error = stamp_fd(c->files[i].fd, f);
+        f->path = c->files[i].path;
+        ok = error == 0 || cannot_read(r, f->path, error);
     }
-    return true;
+    for (size_t i = 0; i < c->index_count; i++)
+        ok = ok && list_path(r, c->indexes[i], s);
+    return ok && list_folders(r, args, s);
 }
 
 /* --- depfile --- */
@@ -128,9 +175,12 @@ static bool make_rule(struct run *r, struct sidecar *s)
     struct str *inputs = arena_new(&r->arena, struct str, all);
     struct text t = {0};
     bool ok;
-    for (size_t i = 0; i < all; i++)
-        inputs[i] = i < n ? s->stamp.texts[i].path : s->stamp.files[i - n].path;
-    ok = depfile_text(&r->diag, &t, s->depfile, s->output, inputs, all);
+    for (size_t i = 0; i < n; i++)
+        inputs[i] = s->stamp.texts[i].path;
+    for (size_t i = 0; i < s->stamp.file_count; i++)
+        if (!stamp_is_folder(s->stamp.files[i].path))
+            inputs[n++] = s->stamp.files[i].path;
+    ok = depfile_text(&r->diag, &t, s->depfile, s->output, inputs, n);
     s->rule = arena_str(&r->arena, text_view(&t));
     text_release(&t);
     return ok;
@@ -157,7 +207,7 @@ static void say_current(const struct args *args, const struct sidecar *s)
 bool sidecar_begin(struct run *r, const struct args *args, struct sidecar *s)
 {
     struct arena *a = &r->arena;
-    *s = (struct sidecar){.output = str_c(args->output)};
+    *s = (struct sidecar){.output = str_c(args->output), .args = args};
     if (args->depfile_name != NULL)
         s->depfile = str_c(args->depfile_name);
     else if (args->depfile)
@@ -195,7 +245,7 @@ bool sidecar_prepare(struct run *r, const struct checkpoint *c,
     s->stamp.partial = false;
     for (size_t i = 0; i < r->model.output_count; i++)
         s->stamp.partial = s->stamp.partial || r->model.outputs[i].missing;
-    return list_files(r, c, &s->stamp) && check_depfile(r, s) &&
+    return list_files(r, s->args, c, &s->stamp) && check_depfile(r, s) &&
            check_inputs(r, s->stamp_path, s) &&
            (s->depfile.n == 0 || make_rule(r, s));
 }

@@ -128,6 +128,8 @@ struct overrides {
     struct span spelling_at;
     struct str group; /* empty: not said */
     struct span group_at;
+    struct str source; /* empty: not said */
+    struct span source_at;
 };
 
 struct loop_item {
@@ -261,6 +263,14 @@ struct group_spec {
     enum ttsb_place place;
 };
 
+/* A checkpoint, of `sources:`. */
+struct source_spec {
+    struct str id;
+    struct span at;
+    const struct name *root_as; /* NULL: none */
+    struct str root;            /* once expansion evaluated it */
+};
+
 struct axis_order {
     struct str id;
     struct span at;
@@ -278,6 +288,8 @@ struct spec {
     struct span layout_at;
     struct group_spec *groups;
     size_t group_count;
+    struct source_spec *sources; /* none: the source is called main */
+    size_t source_count;
     struct constant *constants;
     size_t constant_count;
     struct assertion *assertions;

@@ -15,6 +15,7 @@
 #include "block_parse.h"
 #include "constant_parse.h"
 #include "fields.h"
+#include "sources.h"
 #include "cursor.h"
 
 #define MAX_INCLUDES 256
@@ -342,6 +343,7 @@ static const struct field root_fields[] = {
     {"align", false, read_align},
     {"weight_norm", false, block_read_weight_norm},
     {"groups", false, read_groups},
+    {"sources", false, sources_read},
     {"constants", false, constants_read},
     {"include", false, read_include},
     {"dims", false, read_dims},

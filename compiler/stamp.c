@@ -58,6 +58,12 @@ int stamp_stat(struct stamp_file *out)
     return 0;
 }
 
+bool stamp_is_folder(struct str path)
+{
+    struct stat st;
+    return stat(path.p, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static bool read_range(int fd, uint64_t offset, char *out, size_t size)
 {
     size_t n = 0;

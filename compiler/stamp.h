@@ -23,9 +23,9 @@
 #include "str.h"
 #include "text.h"
 
-/* One positional argument or --source: which file was given for what. */
+/* One operand or --source: what was given for what. */
 struct stamp_given {
-    struct str role; /* "spec", or a source's name */
+    struct str role; /* "spec", "checkpoint" or "source" */
     struct str path;
 };
 
@@ -34,6 +34,7 @@ struct stamp_text {
     uint8_t hash[16]; /* XXH3-128 */
 };
 
+/* A file of the checkpoint, or a folder in which shards were looked for. */
 struct stamp_file {
     struct str path;
     uint64_t size, device, inode;
@@ -61,6 +62,8 @@ struct str stamp_path(struct arena *a, struct str output);
 /* The state of an open file, or of the file at out->path. 0 or an errno. */
 int stamp_fd(int fd, struct stamp_file *out);
 int stamp_stat(struct stamp_file *out);
+
+bool stamp_is_folder(struct str path);
 
 /* Fills s->program. False if the running program cannot be read, so that no
  * stamp could say which compiler it was. */

@@ -80,27 +80,28 @@ static void check_one(const struct subtree_run *r, const struct subtree *s,
                       const struct named *names)
 {
     size_t i = first_behind(names, r->c->count, s->prefix);
+    struct coverage *cover = &r->covers[s->file];
     struct found f = {0};
     for (; i < r->c->count && str_begins(names[i].name, s->prefix); i++) {
         uint32_t index = names[i].index;
-        if (r->c->places[index].source != 0)
+        if (r->c->places[index].source != s->file)
             continue;
         count(&f, &r->c->tensors[index]);
         r->claimed[index] = true;
         r->m->roles[index] = ROLE_DROPPED;
     }
-    r->cover->wanted += s->tensors;
-    r->cover->dropped += f.tensors;
+    cover->wanted += s->tensors;
+    cover->dropped += f.tensors;
     if (f.tensors == s->tensors && f.elements == s->elements)
         return;
     say(r, s, &f);
     if (f.tensors >= s->tensors) {
-        r->cover->different++;
+        cover->different++;
         return;
     }
-    r->cover->missing += s->tensors - f.tensors;
-    if (r->cover->first_missing.n == 0)
-        r->cover->first_missing = s->prefix;
+    cover->missing += s->tensors - f.tensors;
+    if (cover->first_missing.n == 0)
+        cover->first_missing = s->prefix;
 }
 
 void subtree_check(const struct subtree_run *r)
@@ -113,5 +114,6 @@ void subtree_check(const struct subtree_run *r)
         names[i] = (struct named){r->c->tensors[i].name, i};
     qsort(names, r->c->count, sizeof *names, compare);
     for (size_t i = 0; i < r->m->subtree_count; i++)
-        check_one(r, &r->m->subtrees[i], names);
+        if (!r->prefixed[r->m->subtrees[i].file])
+            check_one(r, &r->m->subtrees[i], names);
 }

@@ -18,7 +18,8 @@ struct subtree_run {
     struct model *m;
     const struct checkpoint *c;
     bool *claimed;
-    struct coverage *cover;
+    struct coverage *covers; /* of each source */
+    const bool *prefixed;    /* sources that are not looked at */
     bool partial;
 };
 

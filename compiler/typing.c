@@ -6,6 +6,8 @@
 
 #include <inttypes.h>
 
+#include "sources.h"
+
 static struct arena *arena_of(struct typing *t)
 {
     return t->scope->a;
@@ -107,6 +109,7 @@ static struct leaf *leaf_new(struct typing *t, struct span at,
     leaf->dtype = written->dtype != 0 ? written->dtype : t->say->source_dtype;
     leaf->optional = t->optional;
     leaf->dropped = t->dropped;
+    leaf->file = sources_find(t->model->spec, t->say->source);
     leaf->source = NO_SOURCE;
     leaf->number = NO_NUMBER;
     leaf->first_use = leaf;

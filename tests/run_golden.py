@@ -68,8 +68,9 @@ def files(folder):
 
 def fill(case, folder):
     for path, data in files(case).items():
-        if path == "checkpoint.json":
-            path, data = "checkpoint.safetensors", safetensors(json.loads(data))
+        name = "checkpoint" if path == "checkpoint.json" else path.removesuffix(".tensors.json")
+        if name != path:
+            path, data = name + ".safetensors", safetensors(json.loads(data))
         if path != "command" and not path.startswith("expected."):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(data)

@@ -84,7 +84,7 @@ class CommandLine(unittest.TestCase):
 
     def test_usage(self):
         for args in ((), ("frobnicate",), ("compile", SPEC), ("compile", "-x"),
-                     ("compile", SPEC, FEATURES), ("check", SPEC, FEATURES, "x"),
+                     ("compile", SPEC, FEATURES), ("verify", FEATURES, "x"),
                      ("compile", SPEC, FEATURES, "-o"), ("help", "nothing"),
                      ("compile", SPEC, FEATURES, "-o", self.out, "-j0"),
                      ("compile", SPEC, FEATURES, "-o", self.out, "-jx"),
@@ -105,7 +105,7 @@ class CommandLine(unittest.TestCase):
         gone = self.dir / "gone"
         for args in (("compile", gone, FEATURES, "-o", self.out),
                      ("compile", SPEC, gone, "-o", self.out),
-                     ("compile", SPEC, self.dir, "-o", self.out),
+                     ("compile", SPEC, "/dev/null", "-o", self.out),
                      ("compile", SPEC, FEATURES, "-o", gone / "x"),
                      ("compile", SPEC, FEATURES, "-o", self.dir),
                      ("inspect", gone), ("verify", gone),

@@ -388,7 +388,7 @@ class IfChanged(unittest.TestCase):
                          (program, "0" * 32), ("opened ", "opened -9223372036854775808 "),
                          ("partial 0", "partial 1"), ("ttswc stamp 1", "ttswc stamp 2"),
                          ("partial 0", "partial 0\nfuture 1"),
-                         ("partial 0\n", ""), ("given main", "given other"),
+                         ("partial 0\n", ""), ("given checkpoint", "given other"),
                          ("output ", "output  "),
                          ("spec.yaml", "Spec.yaml")):
             with self.subTest(new):

@@ -136,7 +136,7 @@ static char *findings(struct slips *s, struct stfile *c, struct coverage *cover,
     struct checkpoint_source source = {.id = str_c("main"), .file_count = 1};
     struct checkpoint joined = {
         .files = c, .file_count = 1, .sources = &source, .source_count = 1};
-    checkpoint_join(&a, &joined);
+    assert_true(checkpoint_join(&a, &d, &joined));
     *ok = resolve_model(&a, &d, &s->run.model, &joined, false, cover);
     diag_print(&d, out);
     fclose(out);
