@@ -257,6 +257,7 @@ int main(int argc, char **argv)
     ttsb_host_bases(blob, bases, INDEXTTS2_PIPELINE_TINY_GROUP_COUNT);
     if (indextts2_pipeline_tiny_bind(blob, bases, &w) != TTSB_OK) {
         puts("refused");
+        ttsb_close(blob);
         return 1;
     }
     printf("%d %d %d %.9g %.9g %.9g\n", INDEXTTS2_PIPELINE_TINY_GROUP_COUNT,
@@ -347,7 +348,7 @@ class Pipeline(unittest.TestCase):
         self.assertEqual(run.returncode, 0)
         run = subprocess.run([self.dir / "engine", self.dir / "gpt.ttsb"],
                              capture_output=True, text=True)
-        self.assertEqual(run.stdout, "refused\n")
+        self.assertEqual((run.stdout, run.stderr), ("refused\n", ""))
 
     def constants(self, name):
         ck.ttswc("header", SPECS / f"{name}.yaml", "-o", self.dir / "c.h")
