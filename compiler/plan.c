@@ -56,6 +56,7 @@ static void slice(struct region *r, uint32_t axis, uint64_t lo, uint64_t n)
     last = last < l->count ? last : l->count;
     l->count = first < last ? last - first : 0;
     l->start = l->start + first * l->step - lo;
+    r->box.empty = r->box.empty || l->count == 0;
     if (l->from == NO_AXIS)
         return;
     r->box.lo[l->from] += first;
@@ -122,14 +123,29 @@ static void add_value(struct arena *a, struct regions *v, const struct step *s)
     }
 }
 
+static bool is_whole(const struct leaf *leaf, const struct box *b)
+{
+    if (b->empty)
+        return false;
+    for (uint32_t i = 0; i < leaf->type.rank; i++)
+        if (b->n[i] != leaf->type.axes[i].size)
+            return false;
+    return true;
+}
+
 /* --- public --- */
 
 uint64_t region_elements(const struct region *r)
 {
-    uint64_t n = 1;
+    uint64_t n = r->box.empty ? 0 : 1;
     for (uint32_t i = 0; i < r->rank; i++)
         n *= r->axes[i].count;
     return n;
+}
+
+bool region_is_whole(const struct region *r)
+{
+    return r->leaf != NULL && is_whole(r->leaf, &r->box);
 }
 
 bool region_meet(const struct region *r, const struct box *b, uint64_t *first,
@@ -157,16 +173,6 @@ struct regions plan_value(struct arena *a, const struct step *s)
             v.p[n++] = v.p[i];
     v.n = n;
     return v;
-}
-
-static bool is_whole(const struct leaf *leaf, const struct box *b)
-{
-    if (b->empty)
-        return false;
-    for (uint32_t i = 0; i < leaf->type.rank; i++)
-        if (b->n[i] != leaf->type.axes[i].size)
-            return false;
-    return true;
 }
 
 static void claim(struct arena *a, struct leaf *leaf, const struct box *b)
@@ -199,7 +205,6 @@ void plan_claims(struct arena *a, const struct step *s)
         struct region *r = &v.p[i];
         if (r->leaf == NULL)
             continue;
-        r->box.empty = region_elements(r) == 0;
         claim(a, r->leaf, &r->box);
         claim_g(a, r);
         if (r->leaf->twin != NULL)

@@ -30,7 +30,7 @@ struct region {
     uint32_t keep;     /* axis of the leaf, or KEEP_NONE */
     uint32_t rank;     /* of the output */
     struct lattice axes[TTSB_MAX_RANK];
-    struct box box; /* of the leaf */
+    struct box box; /* of the leaf; its `empty` outlives a squeezed axis */
 };
 
 struct regions {
@@ -51,6 +51,9 @@ bool region_meet(const struct region *r, const struct box *b, uint64_t *first,
 
 /* Elements of a region. */
 uint64_t region_elements(const struct region *r);
+
+/* Whether a region has all of its source. */
+bool region_is_whole(const struct region *r);
 
 /* A dense block of output elements, in the source's terms: what gather.c
  * reads and produce.c computes on. */

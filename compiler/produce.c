@@ -180,7 +180,7 @@ static bool is_straight(const struct making *m, const struct output *o,
 {
     const struct region *r = v->n == 1 ? &v->p[0] : NULL;
     return m->count == 1 && o->leaf_count == 1 && r != NULL &&
-           r->leaf != NULL && r->leaf->box == NULL && plan_whole(r).straight;
+           region_is_whole(r) && plan_whole(r).straight;
 }
 
 static bool make_straight(struct making *m)
