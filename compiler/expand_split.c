@@ -120,7 +120,8 @@ void expansion_split(struct expansion *x, struct frame *f, const void *what)
     bool ok = true;
     c.first_leaf = x->model->leaf_count;
     c.whole = expansion_value(x, &t, split->source);
-    if (c.whole == NULL || !find_axis(&c))
+    if (c.whole == NULL || !typing_may_compute(&t, split->source, c.whole) ||
+        !find_axis(&c))
         return;
     for (size_t i = 0; i < split->piece_count; i++)
         ok = typing_range(&t, &split->pieces[i].range,
