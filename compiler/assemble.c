@@ -131,14 +131,6 @@ static void push_target(struct target *t, uint64_t dim, uint64_t stride)
     t->strides[t->rank++] = stride;
 }
 
-static uint64_t stride_of(struct type t, uint32_t axis)
-{
-    uint64_t stride = 1;
-    for (uint32_t i = axis + 1; i < t.rank; i++)
-        stride *= t.axes[i].size;
-    return stride;
-}
-
 /* Where the block [first, first + count) of a region lies in the output. */
 static struct target target_of(const struct output *o, const struct region *r,
                                const uint64_t *first, const uint64_t *count)
@@ -146,7 +138,7 @@ static struct target target_of(const struct output *o, const struct region *r,
     struct target t = {0};
     for (uint32_t i = 0; i < r->rank; i++) {
         const struct lattice *l = &r->axes[i];
-        uint64_t stride = stride_of(o->type, i);
+        uint64_t stride = type_stride(o->type, i);
         t.offset += (l->start + first[i] * l->step) * stride;
         push_target(&t, count[i], l->step * stride);
     }

@@ -221,9 +221,7 @@ static struct rows rows_of(const struct leaf *v, const struct leaf *g)
     if (g->keep == KEEP_NONE)
         return r;
     r.keep = v->type.axes[g->keep].size;
-    r.inner = 1;
-    for (uint32_t i = g->keep + 1; i < v->type.rank; i++)
-        r.inner *= v->type.axes[i].size;
+    r.inner = type_stride(v->type, g->keep);
     return r;
 }
 

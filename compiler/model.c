@@ -32,6 +32,14 @@ bool type_bytes(struct type t, enum ttsb_dtype dtype, uint64_t *out)
     return true;
 }
 
+uint64_t type_stride(struct type t, uint32_t axis)
+{
+    uint64_t stride = 1;
+    for (uint32_t i = axis + 1; i < t.rank; i++)
+        stride *= t.axes[i].size;
+    return stride;
+}
+
 void type_print(struct text *t, struct type type)
 {
     text_c(t, "[");

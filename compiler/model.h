@@ -148,6 +148,9 @@ bool type_elements(struct type t, uint64_t *out);
  * whole number. */
 bool type_bytes(struct type t, enum ttsb_dtype dtype, uint64_t *out);
 
+/* Elements from one index of an axis to the next, row major. */
+uint64_t type_stride(struct type t, uint32_t axis);
+
 /* "[out=3,in=4,1]", without spaces. */
 void type_print(struct text *t, struct type type);
 

@@ -212,14 +212,6 @@ void plan_claims(struct arena *a, const struct step *s)
     }
 }
 
-static uint64_t stride_of(struct type t, uint32_t axis)
-{
-    uint64_t stride = 1;
-    for (uint32_t i = axis + 1; i < t.rank; i++)
-        stride *= t.axes[i].size;
-    return stride;
-}
-
 /* Appends an axis, joined to the one before where that is contiguous. */
 static void push_axis(struct view *v, uint64_t dim, uint64_t stride)
 {
@@ -258,10 +250,11 @@ struct view plan_view(const struct region *r, const uint64_t *first,
 {
     struct view v = {.leaf = r->leaf, .elements = 1};
     for (uint32_t i = 0; r->leaf != NULL && i < r->leaf->type.rank; i++)
-        v.base += r->box.lo[i] * stride_of(r->leaf->type, i);
+        v.base += r->box.lo[i] * type_stride(r->leaf->type, i);
     for (uint32_t i = 0; i < r->rank; i++) {
         uint8_t from = r->axes[i].from;
-        uint64_t stride = from == NO_AXIS ? 0 : stride_of(r->leaf->type, from);
+        uint64_t stride =
+            from == NO_AXIS ? 0 : type_stride(r->leaf->type, from);
         v.base += first[i] * stride;
         v.elements *= count[i];
         push_axis(&v, count[i], stride);

@@ -42,6 +42,7 @@ map:
   - {use: layer, with: {IN: 2}, source: vocoder, group: vocoder, from: h.0., to: head.}
 """
 CASES = (("indextts2/bigvgan_tiny.yaml", "bigvgan/bigvgan_tiny.safetensors"),
+         ("indextts2/gpt_tiny.yaml", "gpt/gpt_tiny.safetensors"),
          ("examples/features.yaml", "features/features.safetensors"))
 
 
