@@ -12,28 +12,6 @@
 
 #include "model.h"
 
-/* A range of an axis, and whose it is. */
-struct part {
-    uint64_t lo, hi;
-    size_t owner;
-};
-
-/* Two parts that meet in [lo, hi); `second` is the owner that comes later. */
-struct overlap {
-    size_t first, second;
-    uint64_t lo, hi;
-};
-
-struct tiling {
-    struct str gaps; /* "4..8, 10..12", empty without any */
-    struct overlap *overlaps;
-    size_t overlap_count, capacity;
-};
-
-/* How parts tile [0, size); sorts them. */
-struct tiling cover_line(struct arena *a, struct part *parts, size_t n,
-                         uint64_t size);
-
 /* Names the sources of a model (m->sources, leaf->first_use) and judges all
  * claims. Unless `whole`, the spec has findings already, and then nothing is
  * said about what might only be a consequence. */

@@ -222,6 +222,21 @@ static bool may_go_on(struct expansion *x, const struct frame *f,
     return false;
 }
 
+bool expansion_work(struct expansion *x, const struct frame *f, struct span at,
+                    uint64_t terms)
+{
+    if (x->stopped || x->terms >= TYPING_MAX_WORK) /* said already */
+        return false;
+    if (terms < TYPING_MAX_WORK - x->terms) {
+        x->terms += terms;
+        return true;
+    }
+    diag_add(x->d, "E0216", scope_where(&f->scope, at), "more than %d terms",
+             TYPING_MAX_WORK);
+    x->stopped = true;
+    return false;
+}
+
 void expansion_loops(struct expansion *x, const struct frame *outer,
                      const struct looped *loops, size_t depth)
 {

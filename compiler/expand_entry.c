@@ -81,9 +81,12 @@ static void expand_tensor(struct expansion *x, struct frame *f,
     bool alias = e->value.term->op == OP_ALIAS, ok;
     struct output *o;
     t.optional = e->value.optional;
+    if (f->dropping && alias) {
+        expansion_work(x, f, e->name->at, 1);
+        return;
+    }
     if (f->dropping) {
-        if (!alias)
-            expansion_value(x, &t, e->value.term);
+        expansion_value(x, &t, e->value.term);
         return;
     }
     o = expansion_output(x, f, e->name->at, &e->value);
@@ -132,7 +135,8 @@ static void expand_subtree(struct expansion *x, struct frame *f,
                         .size_at = e->type->at,
                         .say = f->say,
                         .file = sources_find(x->spec, f->say->source)};
-    if (!scope_name(&f->scope, f->from, e->name, &s.prefix) ||
+    if (!expansion_work(x, f, e->name->at, 1) ||
+        !scope_name(&f->scope, f->from, e->name, &s.prefix) ||
         !eval_size(x, f, &e->type->axes[0], &s.tensors) ||
         !eval_size(x, f, &e->type->axes[1], &s.elements))
         return;

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #include "expansion.h"
+#include "tiling.h"
 
 /* One iteration of a split: its term, cut. */
 struct cut {
@@ -73,8 +74,8 @@ static bool check_tiling(const struct cut *c, const struct range_value *ranges)
     struct tiling t;
     for (size_t i = 0; i < c->split->piece_count; i++)
         parts[i] = (struct part){ranges[i].lo, ranges[i].lo + ranges[i].n, i};
-    t = cover_line(c->x->a, parts, c->split->piece_count,
-                   c->whole->type.axes[c->axis].size);
+    t = tiling_line(c->x->a, parts, c->split->piece_count,
+                    c->whole->type.axes[c->axis].size);
     say_overlaps(c, &t, cut_name(c));
     say_gaps(c, t.gaps, cut_name(c));
     return t.overlap_count == 0 && t.gaps.n == 0;
@@ -117,11 +118,14 @@ void expansion_split(struct expansion *x, struct frame *f, const void *what)
     struct typing t = expansion_typing(x, f);
     struct range_value *ranges =
         arena_new(x->a, struct range_value, split->piece_count);
+    uint64_t terms = x->terms;
     bool ok = true;
     c.first_leaf = x->model->leaf_count;
     c.whole = expansion_value(x, &t, split->source);
-    if (c.whole == NULL || !typing_may_compute(&t, split->source, c.whole) ||
-        !find_axis(&c))
+    if (c.whole == NULL || !find_axis(&c) ||
+        !typing_may_compute(&t, split->source, c.whole) ||
+        !expansion_work(x, f, split->at,
+                        (x->terms - terms) * split->piece_count))
         return;
     for (size_t i = 0; i < split->piece_count; i++)
         ok = typing_range(&t, &split->pieces[i].range,

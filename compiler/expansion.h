@@ -50,6 +50,11 @@ void expansion_block(struct expansion *x, const struct frame *outer,
 void expansion_loops(struct expansion *x, const struct frame *outer,
                      const struct looped *l, size_t depth);
 
+/* Counts work that makes no source of its own, so that expansion ends. False
+ * over the limit (E0216, said once). */
+bool expansion_work(struct expansion *x, const struct frame *f, struct span at,
+                    uint64_t terms);
+
 /* One line of `tensors:`, `split:` or `drop:`, all variables set. */
 void expansion_entry(struct expansion *x, struct frame *f,
                      const struct entry *e);

@@ -17,7 +17,7 @@
 struct making {
     const struct production *p;
     struct worker_buffers *b;
-    struct arena arena; /* regions */
+    struct arena arena;
     const uint32_t *outputs;
     size_t count;
     struct norm *norms;
@@ -236,8 +236,9 @@ static void make_slabs(const struct making *m, uint32_t index,
                               .value = s->bad_value});
 }
 
-static void make_output(struct making *m, uint32_t index)
+static void make_output(const struct making *m, uint32_t index)
 {
+    struct arena scratch = {0}; /* regions */
     struct assembly s = {.b = m->b,
                          .o = &m->p->model->outputs[index],
                          .norms = m->norms,
@@ -246,8 +247,9 @@ static void make_output(struct making *m, uint32_t index)
         fill(m, index, s.o->absent ? 0 : 0xff);
         return;
     }
-    s.regions = plan_value(&m->arena, s.o->step);
+    s.regions = plan_value(&scratch, s.o->step);
     make_slabs(m, index, &s);
+    arena_release(&scratch);
 }
 
 /* --- sources --- */
@@ -276,12 +278,17 @@ static bool audit_value(struct making *m, const struct leaf *leaf)
 /* All sources of the unit that are read at all. */
 static bool audit_unit(struct making *m)
 {
+    const struct output *before = NULL;
     bool ok = true;
     for (size_t i = 0; i < m->count; i++) {
         const struct output *o = &m->p->model->outputs[m->outputs[i]];
-        for (uint32_t k = 0; k < o->leaf_count && !o->absent && !o->missing;
-             k++)
+        if (o->absent || o->missing)
+            continue;
+        if (before != NULL && before->first_leaf == o->first_leaf)
+            continue; /* pieces of one split */
+        for (uint32_t k = 0; k < o->leaf_count; k++)
             ok = audit_value(m, output_leaf(m->p->model, o, k)) && ok;
+        before = o;
     }
     return ok;
 }
