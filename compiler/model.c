@@ -70,14 +70,16 @@ struct leaf *output_leaf(const struct model *m, const struct output *o,
 
 struct leaf *output_only_leaf(const struct model *m, const struct output *o)
 {
-    struct leaf *last;
-    if (o->leaf_count == 0)
-        return NULL;
-    last = output_leaf(m, o, o->leaf_count - 1);
-    if (o->leaf_count == 1)
-        return last;
-    return o->leaf_count == 2 && last->pair == output_leaf(m, o, 0) ? last
-                                                                    : NULL;
+    struct leaf *only = NULL;
+    for (uint32_t i = 0; i < o->leaf_count; i++) {
+        struct leaf *leaf = output_leaf(m, o, i);
+        if (leaf->is_twin || (leaf->pair != NULL && leaf->is_g))
+            continue;
+        if (only != NULL)
+            return NULL;
+        only = leaf;
+    }
+    return only;
 }
 
 struct str weight_norm_name(struct arena *a, struct str stem,

@@ -160,8 +160,8 @@ struct str type_text(struct arena *a, struct type t);
 struct leaf *output_leaf(const struct model *m, const struct output *o,
                          uint32_t i);
 
-/* The only source of a value, a weight norm's direction; NULL if it has
- * several or none. */
+/* The only source of a value: of a weight norm its direction, of `same` the
+ * first; NULL if it has several or none. */
 struct leaf *output_only_leaf(const struct model *m, const struct output *o);
 
 /* The name of a weight norm's magnitude (is_g) or direction: the stem

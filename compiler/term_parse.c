@@ -214,7 +214,9 @@ static void check_result_type(struct cursor *c, const struct term *t)
     }
     if (s->result == RESULT_NONE && t->type.given)
         diag_add(c->d, "E0405", diag_at(t->type.at),
-                 "`%s` takes no type: it has its target's", s->name);
+                 s->op == OP_ALIAS ? "`%s` takes no type: it has its target's"
+                                   : "`%s` takes no type: its source has one",
+                 s->name);
     if (t->type.given && t->type.dtype != 0)
         diag_add(c->d, "E0405", diag_at(t->type.at),
                  "a dtype stands on a source; for the result of an operation "
