@@ -128,27 +128,6 @@ class Shell:
         self.bash.stdout.close()
 
 
-def vocos():
-    """{name: (dtype, shape)} of Vocos' mel model at 24 kHz, by its modules."""
-    c, f, mels, fft = 512, 1536, 100, 1024
-    linear = lambda name, rows, columns: {
-        f"{name}.weight": [rows, columns], f"{name}.bias": [rows]}
-    norm = lambda name: {f"{name}.weight": [c], f"{name}.bias": [c]}
-    conv = lambda name, columns: {f"{name}.weight": [c, columns, 7],
-                                  f"{name}.bias": [c]}
-    shapes = {"feature_extractor.mel_spec.spectrogram.window": [fft],
-              "feature_extractor.mel_spec.mel_scale.fb": [fft // 2 + 1, mels],
-              **conv("backbone.embed", mels), **norm("backbone.norm")}
-    for i in range(8):
-        at = f"backbone.convnext.{i}"
-        shapes |= {f"{at}.gamma": [c], **conv(f"{at}.dwconv", 1),
-                   **norm(f"{at}.norm"), **linear(f"{at}.pwconv1", f, c),
-                   **linear(f"{at}.pwconv2", c, f)}
-    shapes |= {**norm("backbone.final_layer_norm"),
-               **linear("head.out", fft + 2, c), "head.istft.window": [fft]}
-    return {name: ("F32", shape) for name, shape in shapes.items()}
-
-
 class Tutorial(unittest.TestCase):
     def setUp(self):
         holder = tempfile.TemporaryDirectory()
@@ -186,12 +165,7 @@ class Tutorial(unittest.TestCase):
                 ran += len(commands(lines))
             else:
                 self.write(language, words, lines)
-        self.assertGreater(ran, 20)
-        folder = self.shell.folder()
-        ck.write_sparse(folder / "vocos.safetensors", vocos())
-        out, err = ck.ttswc("check", folder / "vocos.yaml",
-                            folder / "vocos.safetensors")
-        self.assertEqual((out, err), ("vocos_mel_24khz 83/83\n", ""))
+        self.assertGreater(ran, 15)
 
     def test_its_findings_are_in_the_manual(self):
         table = MANUAL.read_text().split("\n## 14.")[1].split("\n## 15.")[0]
