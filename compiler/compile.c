@@ -7,8 +7,8 @@
  *     layout_model    model         -> offsets          from the spec alone
  *     contract_seal   model         -> contract id      the engine's view
  *     inputs_open     files         -> struct checkpoint   headers only
- *     resolve_model   model x checkpoint -> bindings    every element, both
- * ways emit_blob       model         -> file             whole, or not at all
+ *     resolve_model   model x checkpoint -> bindings    both ways
+ *     emit_blob       model         -> file             whole, or not at all
  *
  * A stage returns false if its result must not be used; until then it goes on
  * collecting findings, so that a run shows all of them. The run stops between
@@ -18,6 +18,7 @@
 
 #include <inttypes.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "contract.h"
@@ -84,13 +85,26 @@ bool run_may_write(struct run *r, const char *output,
     return ok;
 }
 
+/* Standard error writes each piece by itself: with 100,000 findings that is
+ * most of the time. */
+static void print_findings(struct diag *d)
+{
+    int fd = dup(STDERR_FILENO);
+    FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
+    diag_print(d, out != NULL ? out : stderr);
+    if (out != NULL)
+        fclose(out);
+    else if (fd >= 0)
+        close(fd);
+}
+
 enum exit_code run_end(struct run *r)
 {
     enum exit_code code = r->diag.system_errors > 0 ? EXIT_SYSTEM
                           : r->diag.errors > 0      ? EXIT_INPUT
                                                     : EXIT_OK;
     fflush(stdout);
-    diag_print(&r->diag, stderr);
+    print_findings(&r->diag);
     arena_release(&r->arena);
     return code;
 }

@@ -12,8 +12,6 @@
 #include "sources.h"
 #include "tiling.h"
 
-#define MAX_ERRORS 100000 /* E0216 */
-
 void cover_first_here(struct arena *a, struct diag *d, struct diag_item *item,
                       const struct diag_where *first)
 {
@@ -285,7 +283,7 @@ static void judge(struct uses *u)
             return;
     if (!check_types(u) || !split_readings(u))
         return;
-    for (size_t k = 0; k < u->n && u->d->errors <= MAX_ERRORS; k++) {
+    for (size_t k = 0; k < u->n && u->d->errors <= COVER_MAX_ERRORS; k++) {
         if (u->p[k]->box != NULL)
             continue;
         if (wholes++ > 0)
@@ -397,7 +395,8 @@ static void judge_leaves(struct arena *a, struct diag *d,
 {
     size_t k = first_behind(leaves, m->leaf_count, s);
     for (; k < m->leaf_count && leaves[k]->file == s->file &&
-           str_begins(leaves[k]->name, s->prefix) && d->errors <= MAX_ERRORS;
+           str_begins(leaves[k]->name, s->prefix) &&
+           d->errors <= COVER_MAX_ERRORS;
          k++)
         judge_subtree(a, d, s, leaves[k]);
 }
@@ -408,12 +407,14 @@ static void judge_subtrees(struct arena *a, struct diag *d, struct model *m)
     struct leaf **leaves = arena_new(a, struct leaf *, m->leaf_count);
     struct subtree **sorted = arena_new(a, struct subtree *, m->subtree_count);
     const struct subtree *outer = NULL;
-    memcpy(leaves, m->leaves, m->leaf_count * sizeof *leaves);
+    if (m->leaf_count > 0)
+        memcpy(leaves, m->leaves, m->leaf_count * sizeof *leaves);
     qsort(leaves, m->leaf_count, sizeof *leaves, compare_leaves);
     for (size_t i = 0; i < m->subtree_count; i++)
         sorted[i] = &m->subtrees[i];
     qsort(sorted, m->subtree_count, sizeof *sorted, compare_subtrees);
-    for (size_t i = 0; i < m->subtree_count; i++) {
+    for (size_t i = 0; i < m->subtree_count && d->errors <= COVER_MAX_ERRORS;
+         i++) {
         const struct subtree *s = sorted[i];
         if (outer == NULL || s->file != outer->file ||
             !str_begins(s->prefix, outer->prefix)) {
@@ -445,7 +446,7 @@ void cover_sources(struct arena *a, struct diag *d, struct model *m, bool whole)
         if (shared[first[i]])
             uses[n++] = (struct place){first[i], i};
     qsort(uses, n, sizeof *uses, compare_uses);
-    for (size_t i = 0, k; i < n; i = k) {
+    for (size_t i = 0, k; i < n && d->errors <= COVER_MAX_ERRORS; i = k) {
         struct uses u = {.a = a, .d = d, .whole_spec = whole};
         for (k = i; k < n && uses[k].first == uses[i].first; k++)
             ;
@@ -453,12 +454,10 @@ void cover_sources(struct arena *a, struct diag *d, struct model *m, bool whole)
         for (; u.n < k - i; u.n++)
             u.p[u.n] = m->leaves[uses[i + u.n].leaf];
         judge(&u);
-        if (d->errors > MAX_ERRORS) {
-            diag_add(d, "E0216", u.p[0]->where, "more than %d errors",
-                     MAX_ERRORS);
-            return;
-        }
     }
     if (m->subtree_count > 0)
         judge_subtrees(a, d, m);
+    if (d->errors > COVER_MAX_ERRORS)
+        diag_add(d, "E0216", diag_at(m->spec->model_at),
+                 "more than %d errors: not all are shown", COVER_MAX_ERRORS);
 }

@@ -12,6 +12,9 @@
 
 #include "model.h"
 
+/* Where judging stops (E0216). */
+#define COVER_MAX_ERRORS 100000
+
 /* Names the sources of a model (m->sources, leaf->first_use) and judges all
  * claims. Unless `whole`, the spec has findings already, and then nothing is
  * said about what might only be a consequence. */

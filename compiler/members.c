@@ -53,7 +53,7 @@ static const char *const keywords[] = {
 static bool is_keyword(struct str s)
 {
     for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
-        if (str_is(s, keywords[i]))
+        if (keywords[i][0] == s.p[0] && str_is(s, keywords[i]))
             return true;
     return false;
 }

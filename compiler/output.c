@@ -379,7 +379,8 @@ void output_order(struct arena *a, struct diag *d, struct model *m, bool whole)
     name_outputs(a, d, m);
     cover_sources(a, d, m, whole);
     number_leaves(m);
-    members_check(d, m);
+    if (d->errors <= COVER_MAX_ERRORS)
+        members_check(d, m);
     if (!whole || d->errors != before)
         return;
     for (size_t i = 0; i < m->output_count; i++)

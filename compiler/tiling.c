@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define MAX_PAIRS 50000000
+#define MAX_GAPS 20 /* that are named one by one */
 
 /* --- a line --- */
 
@@ -20,9 +21,9 @@ static int compare_parts(const void *x, const void *y)
     return (a->owner > b->owner) - (a->owner < b->owner);
 }
 
-static void gap_add(struct text *gaps, uint64_t lo, uint64_t hi)
+static void gap_add(struct text *gaps, size_t *count, uint64_t lo, uint64_t hi)
 {
-    if (lo < hi)
+    if (lo < hi && ++*count <= MAX_GAPS)
         text_format(gaps, "%s%" PRIu64 "..%" PRIu64, gaps->n > 0 ? ", " : "",
                     lo, hi);
 }
@@ -46,11 +47,11 @@ struct tiling tiling_line(struct arena *a, struct part *parts, size_t n,
     struct tiling t = {0};
     struct text gaps = {0};
     uint64_t end = 0;
-    size_t last = 0;
+    size_t last = 0, count = 0;
     qsort(parts, n, sizeof *parts, compare_parts);
     for (size_t i = 0; i < n; i++) {
         const struct part *p = &parts[i];
-        gap_add(&gaps, end, p->lo);
+        gap_add(&gaps, &count, end, p->lo);
         if (p->lo < end)
             overlap_add(a, &t,
                         (struct overlap){last, p->owner, p->lo,
@@ -60,7 +61,9 @@ struct tiling tiling_line(struct arena *a, struct part *parts, size_t n,
             last = p->owner;
         }
     }
-    gap_add(&gaps, end, size);
+    gap_add(&gaps, &count, end, size);
+    if (count > MAX_GAPS)
+        text_format(&gaps, " and %zu more", count - MAX_GAPS);
     t.gaps = arena_str(a, text_view(&gaps));
     text_release(&gaps);
     return t;

@@ -26,7 +26,7 @@ struct overlap {
 };
 
 struct tiling {
-    struct str gaps; /* "4..8, 10..12", empty without any */
+    struct str gaps; /* "4..8, 10..12", empty without any; the first 20 */
     struct overlap *overlaps;
     size_t overlap_count, capacity;
 };

@@ -478,7 +478,8 @@ static bool may_go_on(struct typing *t, const struct term *term)
     if (*t->work >= TYPING_MAX_WORK)
         return false;
     if (++*t->work == TYPING_MAX_WORK)
-        typing_report(t, "E0216", term->at, "more than 4000000 terms");
+        typing_report(t, "E0216", term->at, "more than %d terms",
+                      TYPING_MAX_WORK);
     return *t->work < TYPING_MAX_WORK;
 }
 

@@ -21,12 +21,13 @@ struct typing {
     const struct overrides *say; /* every field set, or never said */
     bool optional, dropped;
     uint64_t *work; /* counts terms; typing stops at TYPING_MAX_WORK */
+    size_t parts;   /* terms in joins of this value so far */
     bool sliced;    /* set when a part of a value is left out */
 };
 
 /* So that expansion ends; E0216. */
-#define TYPING_MAX_WORK 4000000
-/* Terms that one join may have; E0216. */
+#define TYPING_MAX_WORK 2000000
+/* Terms that the joins of one value may have; E0216. */
 #define TYPING_MAX_PARTS 65536
 
 /* A range of an axis, evaluated. */

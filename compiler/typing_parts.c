@@ -117,9 +117,9 @@ static bool part_add(struct typing *t, const struct term *join,
 {
     bool zeros = term->op == OP_ZEROS && join->op != OP_INTERLEAVE;
     const struct step *s;
-    if (v->n == TYPING_MAX_PARTS) {
-        typing_report(t, "E0216", join->at, "more than %d terms in one `%s`",
-                      TYPING_MAX_PARTS, join->signature->name);
+    if (t->parts++ == TYPING_MAX_PARTS) {
+        typing_report(t, "E0216", join->at, "more than %d terms in one value",
+                      TYPING_MAX_PARTS);
         return false;
     }
     s = zeros ? zeros_step(t, term) : typing_step(t, term);
