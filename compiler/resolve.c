@@ -29,6 +29,7 @@ struct resolution {
     bool *prefixed;          /* sources that E0309 was said of */
     bool partial;
     bool *claimed; /* tensors of the checkpoint */
+    bool *used;    /* those that a value reads a part of, or all */
     size_t hints;  /* looked for so far */
 };
 
@@ -177,6 +178,7 @@ static void bind_all(struct resolution *r)
             continue;
         leaf->source = index;
         r->claimed[index] = true;
+        r->used[index] = r->used[index] || !leaf->dropped;
     }
 }
 
@@ -439,10 +441,10 @@ static void judge(struct resolution *r, struct leaf *leaf)
         say_missing(r, leaf);
         return;
     }
-    if (leaf->dropped)
-        cover->dropped++;
-    else
+    if (r->used[leaf->source])
         cover->used++;
+    else
+        cover->dropped++;
     if (!mismatch_check(r->a, r->d, leaf, r->c))
         cover->different++;
 }
@@ -456,7 +458,7 @@ static void assign_roles(struct resolution *r)
         const struct leaf *leaf = m->leaves[i];
         if (leaf->source == NO_SOURCE)
             continue;
-        if (leaf->dropped)
+        if (leaf->dropped && !r->used[leaf->source])
             m->roles[leaf->source] = ROLE_DROPPED;
         for (uint32_t k = 0; k < leaf->output_count; k++)
             if (!m->outputs[leaf->output + k].missing)
@@ -493,6 +495,7 @@ bool resolve_model(struct arena *a, struct diag *d, struct model *m,
     r.covers = arena_new(a, struct coverage, c->source_count);
     r.prefixed = arena_new(a, bool, c->source_count);
     r.claimed = arena_new(a, bool, c->count);
+    r.used = arena_new(a, bool, c->count);
     m->roles = arena_new(a, uint8_t, c->count);
     bind_all(&r);
     for (uint32_t i = 0; i < c->source_count; i++)

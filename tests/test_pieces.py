@@ -75,6 +75,29 @@ class Pieces(unittest.TestCase):
                 self.assertIn("E0603", self.split(1, 3, code=1))
                 self.values[at] = 0.0
 
+    def test_one_tensor_used_here_and_dropped_there(self):
+        """META and the report do not depend on which of the two stands first."""
+        head = HEAD.format(store="f32").replace("map:", """\
+templates:
+  rest:
+    body:
+      - tensors:
+          rest: slice(x [out=4, in=3], out, 0..2)
+map:""")
+        used = "  - tensors:\n      kept: slice(x [out=4, in=3], out, 2..4)\n"
+        dropped = "  - use: rest\n    drop: not this test's\n"
+        self.compile(WHOLE)
+        wanted, roots = (self.meta()["sources"], []), set()
+        for body in (used + dropped, dropped + used):
+            (self.dir / "spec.yaml").write_text(head + body)
+            out, _ = ck.ttswc("compile", self.dir / "spec.yaml",
+                              self.dir / "x.safetensors", "-o", self.dir / "x.ttsb")
+            self.assertIn("1 tensors: 1 used, 0 dropped", out)
+            meta = self.meta()
+            self.assertEqual((meta["sources"], meta["dropped"]), wanted)
+            roots.add(ck.blob(self.dir / "x.ttsb")["root"])
+        self.assertEqual(len(roots), 1)
+
 
 if __name__ == "__main__":
     unittest.main()
