@@ -191,6 +191,15 @@ struct str checkpoint_path(const struct checkpoint *c, uint32_t index)
     return c->files[c->places[index].file].path;
 }
 
+struct str checkpoint_called(struct arena *a, const struct checkpoint *c,
+                             uint32_t source)
+{
+    if (c->source_count == 1)
+        return str_c("the checkpoint");
+    return arena_format(a, "the checkpoint `%.*s`",
+                        STR_ARG(c->sources[source].id));
+}
+
 int checkpoint_read(const struct checkpoint *c, uint32_t index, uint64_t offset,
                     void *out, size_t size)
 {

@@ -70,6 +70,10 @@ bool checkpoint_find(const struct checkpoint *c, uint32_t source,
 /* The path of a tensor's file, as messages show it. */
 struct str checkpoint_path(const struct checkpoint *c, uint32_t index);
 
+/* "the checkpoint", or "the checkpoint `gpt`" where there are several. */
+struct str checkpoint_called(struct arena *a, const struct checkpoint *c,
+                             uint32_t source);
+
 /* Reads size bytes at `offset` of tensor `index`'s data. 0, or an errno
  * (ENODATA if the file ends before). Callable from any thread. */
 int checkpoint_read(const struct checkpoint *c, uint32_t index, uint64_t offset,

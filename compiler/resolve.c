@@ -38,15 +38,6 @@ static struct coverage *cover_of(struct resolution *r, const struct leaf *leaf)
     return &r->covers[leaf->file];
 }
 
-/* "the checkpoint", or which one of several. */
-static struct str checkpoint_called(const struct resolution *r, uint32_t source)
-{
-    if (r->c->source_count == 1)
-        return str_c("the checkpoint");
-    return arena_format(r->a, "the checkpoint `%.*s`",
-                        STR_ARG(r->c->sources[source].id));
-}
-
 /* --- other spelling of weight norm --- */
 
 static struct str other_spelling(struct resolution *r, const struct leaf *leaf)
@@ -113,7 +104,7 @@ static void say_spelling(struct resolution *r, const struct leaf *leaf,
     bool legacy = leaf->say->spelling == SPELLING_LEGACY;
     struct str called = r->c->source_count == 1
                             ? str_c("this checkpoint")
-                            : checkpoint_called(r, leaf->file);
+                            : checkpoint_called(r->a, r->c, leaf->file);
     size_t all, n = count_otherwise(r, leaf, &all);
     struct diag_item *item =
         diag_add(r->d, "E0310", diag_at(leaf->say->spelling_at),
@@ -209,7 +200,8 @@ static void say_absent(struct resolution *r, const struct leaf *leaf)
     diag_add(r->d, "W0311", leaf->where,
              "optional `%.*s` is absent: %.*s has no `%.*s`",
              STR_ARG(o != NULL ? o->name : leaf->name),
-             STR_ARG(checkpoint_called(r, leaf->file)), STR_ARG(leaf->name));
+             STR_ARG(checkpoint_called(r->a, r->c, leaf->file)),
+             STR_ARG(leaf->name));
 }
 
 static bool may_be_missing(enum ttsb_dtype dtype)
@@ -224,7 +216,7 @@ static void lose_outputs(struct resolution *r, const struct leaf *leaf)
 {
     const struct leaf *other = leaf->pair;
     bool both = other != NULL && other->source == NO_SOURCE;
-    struct str called = checkpoint_called(r, leaf->file);
+    struct str called = checkpoint_called(r->a, r->c, leaf->file);
     if (both && !leaf->is_g) /* g came first, and named this one */
         return;
     for (uint32_t i = 0; i < leaf->output_count; i++) {
@@ -251,7 +243,7 @@ static void say_partial(struct resolution *r, const struct leaf *leaf)
     else
         diag_add(r->d, "W0301", leaf->where, "no tensor `%.*s` to drop in %.*s",
                  STR_ARG(leaf->name),
-                 STR_ARG(checkpoint_called(r, leaf->file)));
+                 STR_ARG(checkpoint_called(r->a, r->c, leaf->file)));
 }
 
 static void count_missing(struct resolution *r, const struct leaf *leaf)
@@ -265,7 +257,7 @@ static void count_missing(struct resolution *r, const struct leaf *leaf)
 static void say_missing(struct resolution *r, const struct leaf *leaf)
 {
     const struct leaf *other = leaf->pair;
-    struct str called = checkpoint_called(r, leaf->file);
+    struct str called = checkpoint_called(r->a, r->c, leaf->file);
     struct diag_item *item;
     count_missing(r, leaf);
     if (r->partial && !leaf->optional) { /* half an optional pair: an error */
@@ -343,7 +335,7 @@ static void say_dtype(struct resolution *r, struct dtype_group g)
                  "all %zu tensors that take their dtype from here are %s in "
                  "%.*s, %s in the spec",
                  g.bound, ttsb_dtype_name(g.found),
-                 STR_ARG(checkpoint_called(r, g.source)),
+                 STR_ARG(checkpoint_called(r->a, r->c, g.source)),
                  ttsb_dtype_name((uint32_t)g.first->dtype));
     diag_label(r->d, item, g.first->where.at, "for example");
     diag_help(r->d, item,
@@ -386,7 +378,8 @@ static void check_prefix(struct resolution *r, uint32_t source)
     item = diag_add(r->d, "E0309", p.first->where,
                     "%zu of %zu missing names stand in %.*s behind the prefix "
                     "`%.*s`",
-                    p.have, p.missing, STR_ARG(checkpoint_called(r, source)),
+                    p.have, p.missing,
+                    STR_ARG(checkpoint_called(r->a, r->c, source)),
                     STR_ARG(p.text));
     if (r->m->spec->source_count == 0)
         diag_help(r->d, item, "write `from: %.*s` on the blocks of `map:`",

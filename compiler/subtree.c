@@ -53,23 +53,24 @@ static void count(struct found *f, const struct st_tensor *t)
 static void say(const struct subtree_run *r, const struct subtree *s,
                 const struct found *f)
 {
+    struct str called = checkpoint_called(r->a, r->c, s->file);
     struct diag_where where = s->where;
     struct diag_item *item;
     if (r->partial && f->tensors < s->tensors) {
         diag_add(r->d, "W0301", where,
                  "%" PRIu64 " of %" PRIu64
-                 " tensors to drop under `%.*s` are in the checkpoint",
-                 f->tensors, s->tensors, STR_ARG(s->prefix));
+                 " tensors to drop under `%.*s` are in %.*s",
+                 f->tensors, s->tensors, STR_ARG(s->prefix), STR_ARG(called));
         return;
     }
     where.at = s->size_at;
-    item = diag_add(
-        r->d, "E0314", where,
-        "under `%.*s` the checkpoint has %" PRIu64 " tensors with %" PRIu64
-        " elements, the spec drops %" PRIu64 " with %" PRIu64,
-        STR_ARG(s->prefix), f->tensors, f->elements, s->tensors, s->elements);
-    diag_fact(item, arena_format(r->a, "%" PRIu64 " %" PRIu64, f->tensors,
-                                 f->elements));
+    item = diag_add(r->d, "E0314", where,
+                    "under `%.*s` %.*s has %" PRIu64 " tensors with %" PRIu64
+                    " elements, the spec drops %" PRIu64 " with %" PRIu64,
+                    STR_ARG(s->prefix), STR_ARG(called), f->tensors,
+                    f->elements, s->tensors, s->elements);
+    diag_fact(item, arena_format(r->a, "%.*s %" PRIu64 " %" PRIu64,
+                                 STR_ARG(called), f->tensors, f->elements));
     diag_help(r->d, item,
               f->tensors == 0 ? "a stale drop: remove it"
                               : "look at what is new or gone there before "
