@@ -175,6 +175,17 @@ struct regions plan_value(struct arena *a, const struct step *s)
     return v;
 }
 
+uint64_t plan_zeros(const struct step *s)
+{
+    struct arena scratch = {0};
+    struct regions v = plan_value(&scratch, s);
+    uint64_t n = 0;
+    for (size_t i = 0; i < v.n; i++)
+        n += v.p[i].leaf == NULL ? region_elements(&v.p[i]) : 0;
+    arena_release(&scratch);
+    return n;
+}
+
 static void claim(struct arena *a, struct leaf *leaf, const struct box *b)
 {
     struct box *box;

@@ -41,6 +41,9 @@ struct regions {
 /* The regions of a value, in order of use; empty ones are left out. */
 struct regions plan_value(struct arena *a, const struct step *s);
 
+/* How many elements of a value are zeros that were put in. */
+uint64_t plan_zeros(const struct step *s);
+
 /* Writes to each leaf of a value which part of it is used (`box`). */
 void plan_claims(struct arena *a, const struct step *s);
 

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 
+#include "plan.h"
 #include "sources.h"
 
 static void print_coverage(struct str name, const struct coverage *c)
@@ -31,35 +32,57 @@ void report_coverage(const struct model *m, const struct coverage *c)
     print_coverage(m->spec->model, c);
 }
 
+/* What stands somewhere in a value. */
+struct made {
+    bool norm, exp, joined, cut, moved, zeros;
+};
+
+static void look(const struct step *s, struct made *m)
+{
+    for (; s != NULL; s = s->arg) {
+        m->norm = m->norm || s->op == OP_WEIGHT_NORM;
+        m->exp = m->exp || s->op == OP_EXP;
+        m->joined = m->joined || s->part_count > 0;
+        m->cut = m->cut || s->op == OP_SLICE;
+        m->moved = m->moved || s->op == OP_PERMUTE;
+        m->zeros = m->zeros || s->op == OP_ZEROS;
+        for (size_t i = 0; i < s->part_count; i++)
+            look(s->parts[i], m);
+    }
+}
+
 /* How many outputs have each kind of value. */
 struct kinds {
-    size_t aliases, norms, exps, moved, copies, absent, missing;
-    uint64_t bytes;
+    size_t aliases, norms, exps, joined, cut, moved, copies, absent, missing;
+    uint64_t bytes, zeros;
 };
+
+/* An output counts once: what is computed before what is joined, cut, moved. */
+static size_t *kind_of(struct kinds *k, const struct output *o,
+                       const struct made *m)
+{
+    return o->step == NULL ? &k->aliases
+           : o->absent     ? &k->absent
+           : o->missing    ? &k->missing
+           : m->norm       ? &k->norms
+           : m->exp        ? &k->exps
+           : m->joined     ? &k->joined
+           : m->cut        ? &k->cut
+           : m->moved      ? &k->moved
+                           : &k->copies;
+}
 
 static struct kinds count_kinds(const struct model *m)
 {
     struct kinds k = {0};
     for (size_t i = 0; i < m->output_count; i++) {
         const struct output *o = &m->outputs[i];
-        const struct step *s = o->step;
-        size_t *kind = &k.copies;
-        k.bytes += s != NULL ? o->size : 0;
-        for (; s != NULL; s = s->arg) {
-            if (s->op == OP_WEIGHT_NORM)
-                kind = &k.norms;
-            else if (s->op == OP_EXP)
-                kind = &k.exps;
-            else if (s->op == OP_PERMUTE && kind == &k.copies)
-                kind = &k.moved;
-        }
-        if (o->step == NULL)
-            kind = &k.aliases;
-        else if (o->absent)
-            kind = &k.absent;
-        else if (o->missing)
-            kind = &k.missing;
-        ++*kind;
+        struct made made = {0};
+        look(o->step, &made);
+        ++*kind_of(&k, o, &made);
+        k.bytes += o->step != NULL ? o->size : 0;
+        if (made.zeros && !o->absent && !o->missing)
+            k.zeros += plan_zeros(o->step);
     }
     return k;
 }
@@ -72,10 +95,10 @@ static void print_hex(const char *name, const uint8_t *p)
     printf("\n");
 }
 
-static void print_kind(size_t n, const char *what, const char **separator)
+static void print_kind(uint64_t n, const char *what, const char **separator)
 {
     if (n > 0)
-        printf("%s%zu %s", *separator, n, what);
+        printf("%s%" PRIu64 " %s", *separator, n, what);
     if (n > 0)
         *separator = ", ";
 }
@@ -105,11 +128,14 @@ void report_compiled(const struct model *m, const struct coverage *c,
            k.bytes);
     print_kind(k.norms, "weight norms folded", &separator);
     print_kind(k.exps, "exp", &separator);
+    print_kind(k.joined, "joined", &separator);
+    print_kind(k.cut, "cut", &separator);
     print_kind(k.moved, "permuted", &separator);
     print_kind(k.copies, "copied or cast", &separator);
     print_kind(k.aliases, "aliases", &separator);
     print_kind(k.absent, "absent", &separator);
     print_kind(k.missing, "MISSING", &separator);
+    print_kind(k.zeros, "zeros put in", &separator);
     printf("\n");
     print_hex("contract", m->contract_id);
     print_hex("root", blob->root);
