@@ -194,11 +194,12 @@ static bool is_subtree(const struct name *n)
 static bool check_subtree(struct parser *p, const struct entry *e)
 {
     struct diag_item *item;
-    if (e->type->rank == 2 && e->type->dtype == 0 &&
-        str_is(e->type->axes[0].id, "tensors") &&
-        str_is(e->type->axes[1].id, "elements"))
+    const struct type_expr *type = &e->drop->type;
+    if (type->rank == 2 && type->dtype == 0 &&
+        str_is(type->axes[0].id, "tensors") &&
+        str_is(type->axes[1].id, "elements"))
         return true;
-    item = diag_add(p->d, "E0201", diag_at(e->type->at),
+    item = diag_add(p->d, "E0201", diag_at(type->at),
                     "a name that ends in a dot drops a subtree: expected its "
                     "exact size");
     diag_help(p->d, item, "write `%.*s [tensors=N, elements=M]: reason`",
@@ -206,12 +207,14 @@ static bool check_subtree(struct parser *p, const struct entry *e)
     return false;
 }
 
-static void drop_one(struct parser *p, const struct node *key, struct block *b)
+static void drop_one(struct parser *p, const struct node *key,
+                     const struct node *reason, struct block *b)
 {
     struct entry e = {.kind = ENTRY_DROP};
-    struct type_expr *type = arena_new(p->a, struct type_expr, 1);
-    e.type = type;
-    if (!term_parse_drop(p->a, p->d, key, &e.name, type))
+    struct drop *drop = arena_new(p->a, struct drop, 1);
+    e.drop = drop;
+    drop->reason = reason->text;
+    if (!term_parse_drop(p->a, p->d, key, &e.name, &drop->type))
         return;
     if (is_subtree(e.name))
         e.kind = ENTRY_SUBTREE;
@@ -224,6 +227,7 @@ static void read_drop(struct parser *p, const struct node *n, void *into)
     struct block *b = into;
     if (n->kind == NODE_SCALAR) { /* a whole `use:` */
         b->drop_use = true;
+        b->reason = n->text;
         reason_check(p, n, n);
         return;
     }
@@ -232,7 +236,7 @@ static void read_drop(struct parser *p, const struct node *n, void *into)
     reserve(p, b, n->count);
     for (size_t i = 0; i < n->count; i++) {
         reason_check(p, n->keys[i], n->items[i]);
-        drop_one(p, n->keys[i], b);
+        drop_one(p, n->keys[i], n->items[i], b);
     }
 }
 

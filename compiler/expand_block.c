@@ -158,7 +158,7 @@ static void expand_use(struct expansion *x, struct frame *f,
     use = arena_new(x->a, struct diag_frame, 1);
     *use = (struct diag_frame){f->scope.use, b->use_at, b->use};
     inner.scope.use = use;
-    inner.dropping = f->dropping || b->drop_use;
+    inner.reason = b->drop_use ? &b->reason : f->reason;
     inner.open[inner.depth++] = t;
     t->expanded++;
     for (size_t i = 0; i < t->body_count; i++)

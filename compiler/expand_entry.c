@@ -50,7 +50,7 @@ struct typing expansion_typing(struct expansion *x, struct frame *f)
                            .from = f->from,
                            .say = f->say,
                            .work = &x->terms,
-                           .dropped = f->dropping};
+                           .reason = f->reason};
 }
 
 const struct step *expansion_value(struct expansion *x, struct typing *t,
@@ -81,11 +81,11 @@ static void expand_tensor(struct expansion *x, struct frame *f,
     bool alias = e->value.term->op == OP_ALIAS, ok;
     struct output *o;
     t.optional = e->value.optional;
-    if (f->dropping && alias) {
+    if (f->reason != NULL && alias) {
         expansion_work(x, f, e->name->at, 1);
         return;
     }
-    if (f->dropping) {
+    if (f->reason != NULL) {
         expansion_value(x, &t, e->value.term);
         return;
     }
@@ -110,8 +110,8 @@ static void expand_drop(struct expansion *x, struct frame *f,
 {
     struct leaf *leaf;
     struct typing t = expansion_typing(x, f);
-    t.dropped = true;
-    typing_leaf(&t, e->name, e->type, &leaf);
+    t.reason = &e->drop->reason;
+    typing_leaf(&t, e->name, &e->drop->type, &leaf);
 }
 
 static bool eval_size(struct expansion *x, struct frame *f,
@@ -132,13 +132,14 @@ static void expand_subtree(struct expansion *x, struct frame *f,
 {
     struct model *m = x->model;
     struct subtree s = {.where = scope_where(&f->scope, e->name->at),
-                        .size_at = e->type->at,
+                        .size_at = e->drop->type.at,
+                        .reason = &e->drop->reason,
                         .say = f->say,
                         .file = sources_find(x->spec, f->say->source)};
     if (!expansion_work(x, f, e->name->at, 1) ||
         !scope_name(&f->scope, f->from, e->name, &s.prefix) ||
-        !eval_size(x, f, &e->type->axes[0], &s.tensors) ||
-        !eval_size(x, f, &e->type->axes[1], &s.elements))
+        !eval_size(x, f, &e->drop->type.axes[0], &s.tensors) ||
+        !eval_size(x, f, &e->drop->type.axes[1], &s.elements))
         return;
     if (m->subtree_count == m->subtree_capacity)
         m->subtrees = arena_grow(x->a, m->subtrees, sizeof *m->subtrees,

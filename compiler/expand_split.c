@@ -86,7 +86,7 @@ static void expand_piece(const struct cut *c, const struct piece *p,
 {
     struct typing t = expansion_typing(c->x, c->f);
     struct output *o;
-    if (p->name == NULL || c->f->dropping)
+    if (p->name == NULL || c->f->reason != NULL)
         return;
     o = expansion_output(c->x, c->f, p->name->at, &p->value);
     if (o == NULL)
@@ -109,6 +109,22 @@ static bool find_axis(struct cut *c)
                  "axis `%.*s` is not in %.*s", STR_ARG(c->split->axis),
                  STR_ARG(type_text(c->x->a, c->whole->type)));
     return axis >= 0;
+}
+
+/* What is left out of a split that is not dropped itself. */
+static void note_trimmed(const struct cut *c, const struct range_value *ranges)
+{
+    struct model *m = c->x->model;
+    bool drops = false;
+    for (size_t i = 0; i < c->split->piece_count; i++)
+        drops = drops || c->split->pieces[i].name == NULL;
+    if (!drops || c->f->reason != NULL)
+        return;
+    if (m->trimmed_count == m->trimmed_capacity)
+        m->trimmed = arena_grow(c->x->a, m->trimmed, sizeof *m->trimmed,
+                                m->trimmed_count, &m->trimmed_capacity);
+    m->trimmed[m->trimmed_count++] =
+        (struct trimmed){c->split, ranges, c->whole, c->axis};
 }
 
 void expansion_split(struct expansion *x, struct frame *f, const void *what)
@@ -135,4 +151,5 @@ void expansion_split(struct expansion *x, struct frame *f, const void *what)
         return;
     for (size_t i = 0; i < split->piece_count; i++)
         expand_piece(&c, &split->pieces[i], &ranges[i]);
+    note_trimmed(&c, ranges);
 }

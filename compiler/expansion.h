@@ -25,7 +25,7 @@ struct frame {
     struct scope scope;
     struct str from, to;
     const struct overrides *say;
-    bool dropping; /* inside `use:` with `drop: reason` */
+    const struct str *reason; /* of a `use:` that is dropped; or NULL */
     const struct template *open[16];
     size_t depth;
 };

@@ -34,6 +34,11 @@ struct box {
     bool empty; /* nothing; a scalar has no axis to say so */
 };
 
+/* A range of an axis, evaluated. */
+struct range_value {
+    uint64_t lo, n;
+};
+
 /* One use of a source tensor, as the spec wants it. */
 struct leaf {
     struct str name;
@@ -43,13 +48,14 @@ struct leaf {
     const struct overrides *say;     /* of the block around it */
     enum ttsb_dtype dtype;
     bool optional, dropped;
-    bool broken;            /* its value has a finding */
-    bool also;              /* reads what another use claims */
-    bool is_twin;           /* of another leaf: only compared */
-    const struct box *box;  /* what it claims; NULL: all of it */
-    struct leaf *pair;      /* of a weight norm: the other half */
-    struct leaf *twin;      /* of same(): must hold the same bytes */
-    struct leaf *first_use; /* of the same tensor; itself, mostly */
+    const struct str *reason; /* why it is dropped */
+    bool broken;              /* its value has a finding */
+    bool also;                /* reads what another use claims */
+    bool is_twin;             /* of another leaf: only compared */
+    const struct box *box;    /* what it claims; NULL: all of it */
+    struct leaf *pair;        /* of a weight norm: the other half */
+    struct leaf *twin;        /* of same(): must hold the same bytes */
+    struct leaf *first_use;   /* of the same tensor; itself, mostly */
     bool retyped;        /* a finding has said already that its dtype differs */
     bool reported;       /* a finding has said already why it is not bound */
     bool is_g;           /* of a weight norm: the magnitude */
@@ -115,8 +121,20 @@ struct subtree {
     struct diag_where where;
     struct span size_at; /* [tensors=N, elements=M] */
     const struct overrides *say;
+    const struct str *reason;
     uint32_t file; /* as of a leaf */
     uint64_t tensors, elements;
+    /* What the checkpoint has there; fewer than the spec says only in partial
+     * mode. */
+    uint64_t found_tensors, found_elements, found_bytes;
+};
+
+/* A split that leaves pieces out. */
+struct trimmed {
+    const struct split *split;
+    const struct range_value *ranges; /* of its pieces */
+    const struct step *whole;
+    uint32_t axis; /* of the whole */
 };
 
 /* What becomes of a tensor of the checkpoint. */
@@ -131,6 +149,8 @@ struct model {
     uint8_t *roles; /* of the checkpoint's tensors, once it was resolved */
     struct subtree *subtrees;
     size_t subtree_count, subtree_capacity;
+    struct trimmed *trimmed;
+    size_t trimmed_count, trimmed_capacity;
     struct group *groups;
     size_t group_count;
     struct nametab group_names;

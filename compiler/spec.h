@@ -162,6 +162,7 @@ struct piece {
     const struct name *name; /* the target; NULL: dropped */
     struct range range;      /* hi NULL: one index, and the axis goes */
     struct value value;      /* its term is the split's source */
+    struct str reason;       /* of a dropped one */
 };
 
 struct split {
@@ -175,6 +176,12 @@ struct split {
     size_t piece_count;
 };
 
+/* A line under `drop:`; of a subtree's the axes are tensors= and elements=. */
+struct drop {
+    struct type_expr type;
+    struct str reason;
+};
+
 enum entry_kind { ENTRY_TENSOR, ENTRY_SPLIT, ENTRY_DROP, ENTRY_SUBTREE };
 
 struct entry {
@@ -182,8 +189,7 @@ struct entry {
     const struct name *name; /* the target, or what is dropped */
     struct value value;      /* of a tensor */
     const struct split *split;
-    /* Of a drop; of a subtree's the axes are tensors= and elements=. */
-    const struct type_expr *type;
+    const struct drop *drop;
 };
 
 struct block {
@@ -198,7 +204,8 @@ struct block {
     struct span use_at;
     struct definition *with;
     size_t with_count;
-    bool drop_use; /* `drop: reason` beside `use:` */
+    bool drop_use;     /* `drop: reason` beside `use:` */
+    struct str reason; /* of it */
     struct block *body;
     size_t body_count;
     struct entry *entries;

@@ -72,8 +72,10 @@ static void read_into(struct parser *p, const struct node *n, void *into)
         if (!field_is_text(p, n->items[i]) ||
             !term_parse_piece(p->a, p->d, n->keys[i], n->items[i], piece))
             continue;
-        if (piece->name == NULL)
+        if (piece->name == NULL) {
             reason_check(p, n->keys[i], n->items[i]);
+            piece->reason = n->items[i]->text;
+        }
         s->piece_count++;
     }
 }

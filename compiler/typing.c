@@ -108,7 +108,8 @@ static struct leaf *leaf_new(struct typing *t, struct span at,
     leaf->say = t->say;
     leaf->dtype = written->dtype != 0 ? written->dtype : t->say->source_dtype;
     leaf->optional = t->optional;
-    leaf->dropped = t->dropped;
+    leaf->dropped = t->reason != NULL;
+    leaf->reason = t->reason;
     leaf->file = sources_find(t->model->spec, t->say->source);
     leaf->source = NO_SOURCE;
     leaf->number = NO_NUMBER;

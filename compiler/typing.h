@@ -19,7 +19,8 @@ struct typing {
     struct scope *scope;
     struct str from;
     const struct overrides *say; /* every field set, or never said */
-    bool optional, dropped;
+    bool optional;
+    const struct str *reason; /* why its sources are dropped; or NULL */
     uint64_t *work; /* counts terms; typing stops at TYPING_MAX_WORK */
     size_t parts;   /* terms in joins of this value so far */
     bool sliced;    /* set when a part of a value is left out */
@@ -29,11 +30,6 @@ struct typing {
 #define TYPING_MAX_WORK 2000000
 /* Terms that the joins of one value may have; E0216. */
 #define TYPING_MAX_PARTS 65536
-
-/* A range of an axis, evaluated. */
-struct range_value {
-    uint64_t lo, n;
-};
 
 /* NULL after a finding. */
 const struct step *typing_step(struct typing *t, const struct term *term);
