@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * main.c - the table of commands.
+ * main.c - the table of commands, and what the process needs before any.
  */
 #include "commands.h"
 
-#include <stddef.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 
 static const struct command commands[] = {
     {"compile", "SPEC [CHECKPOINT...]", 1, ANY_NUMBER, "OSjqPMFIp",
@@ -41,7 +43,25 @@ static const struct command commands[] = {
     {NULL, NULL, 0, 0, NULL, NULL, NULL},
 };
 
+/* A stream that the caller closed leaves its number to the next file that is
+ * opened, and what is printed would get into that file. The number is taken
+ * here, the wrong way round, so that printing fails as it did. */
+static bool hold_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!hold_streams())
+        return EXIT_SYSTEM; /* there is nowhere to say why */
+    /* Findings of two runs at once mix by lines, not by letters. */
+    setvbuf(stderr, NULL, _IOLBF, 0);
+    /* A file that may not grow is an error of writing, not the end. */
+    signal(SIGXFSZ, SIG_IGN);
     return (int)cli_main(commands, argc, argv);
 }

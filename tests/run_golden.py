@@ -83,7 +83,7 @@ def run(case, ttswc):
         fill(case, pathlib.Path(name))
         for line in (case / "command").read_text().splitlines():
             before = files(pathlib.Path(name))
-            done = subprocess.run([ttswc, *shlex.split(line)], cwd=name, timeout=60,
+            done = subprocess.run([ttswc, *shlex.split(line)], cwd=name, timeout=600,
                                   env={**os.environ, "LC_ALL": "C"}, capture_output=True)
             after, code = files(pathlib.Path(name)), done.returncode
             out, err = out + done.stdout, err + done.stderr
