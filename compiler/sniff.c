@@ -26,7 +26,7 @@ struct magic {
         literal, sizeof literal - 1                                            \
     }
 
-#define CONVERT "python3 fixtures/pth2safetensors.py FILE -o FILE.safetensors"
+#define CONVERT "python3 fixtures/pth2safetensors.py FILE FILE.safetensors"
 
 static const struct magic magics[] = {
     {2, /* a pickle of torch's magic number, protocol 2 or 3 */

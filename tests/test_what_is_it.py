@@ -13,6 +13,8 @@ import pathlib
 import pickle
 import re
 import struct
+import subprocess
+import sys
 import tarfile
 import tempfile
 import unittest
@@ -21,7 +23,7 @@ import zipfile
 import checkpoints as ck
 
 SPEC = ck.SPECS / "examples" / "features.yaml"
-CONVERT = "python3 fixtures/pth2safetensors.py FILE -o FILE.safetensors"
+CONVERT = "python3 fixtures/pth2safetensors.py FILE FILE.safetensors"
 AGAIN = "read it, then download the file again"
 PAGE = "open it in a browser, then download the file again"
 HTML = "an HTML page (an error, a login or terms to accept)"
@@ -184,6 +186,17 @@ class WhatIsIt(unittest.TestCase):
                                           self.dir / "out.ttsb"), wanted)
                 if label != "ttsb":
                     self.assertEqual(self.say(raw, "inspect", "FILE"), wanted)
+
+    def test_the_advice_is_a_command(self):
+        """What is said of a pickle is usage of the script that it names: with
+        torch the file is refused (1), without torch that is said (3)."""
+        pickled = self.dir / "x.pth"
+        pickled.write_bytes(KINDS["torch"][0])
+        words = CONVERT.replace("FILE", str(pickled)).split()
+        done = subprocess.run([sys.executable, *words[1:]], cwd=ck.ROOT,
+                              capture_output=True, text=True)
+        self.assertIn(done.returncode, (1, 3), done.stderr)
+        self.assertEqual(words[0], "python3")
 
     def test_damaged(self):
         for label, (raw, field, help_) in SAFETENSORS.items():
