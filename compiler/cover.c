@@ -438,6 +438,8 @@ void cover_sources(struct arena *a, struct diag *d, struct model *m, bool whole)
     struct place *uses;
     size_t n = 0;
     name_sources(a, m, first, shared);
+    if (d->errors > COVER_MAX_ERRORS)
+        return; /* said already */
     for (size_t i = 0; i < m->leaf_count; i++)
         n += shared[first[i]];
     uses = arena_new(a, struct place, n);

@@ -8,7 +8,7 @@
 #include "sources.h"
 
 #define MAX_ITERATIONS 4000000
-#define MAX_LEAVES 2000000
+#define MAX_LEAVES 4000000
 #define MAX_ERRORS 100000
 
 /* --- definitions --- */
@@ -211,7 +211,7 @@ static bool may_go_on(struct expansion *x, const struct frame *f,
     if (++x->iterations > MAX_ITERATIONS)
         what = "more than 4000000 iterations";
     else if (x->model->leaf_count > MAX_LEAVES)
-        what = "more than 2000000 source tensors";
+        what = "more than 4000000 source tensors";
     else if (x->d->errors > MAX_ERRORS)
         what = "more than 100000 errors";
     if (what == NULL)
