@@ -306,9 +306,7 @@ static bool say_output(struct emission *e, struct str path, int error)
     if (error == 0)
         return true;
     diag_add_file(e->d, "E0704", path, DIAG_NO_OFFSET, "cannot write: %s",
-                  error == EWOULDBLOCK ? "another ttswc is writing this file"
-                  : error == EISDIR    ? "not a regular file"
-                                       : strerror(error));
+                  outfile_error(error));
     return false;
 }
 

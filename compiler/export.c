@@ -15,7 +15,6 @@
  * which readers that map the file need. __metadata__ says {"format":"pt"},
  * which some readers insist on, and nothing else.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -177,7 +176,7 @@ static bool copy_tensor(struct export *e, const struct ttsb_tensor *x,
             return say_damage(e, x);
         error = outfile_write(&e->file, to + at, slab, (size_t)n);
         if (error != 0)
-            return refuse(e, strerror(error));
+            return refuse(e, outfile_error(error));
         progress_add(&e->progress, x->index, n);
     }
     return true;
@@ -191,7 +190,7 @@ static bool copy_all(struct export *e)
     if (error == 0)
         error = outfile_write(&e->file, 0, e->head.p, e->head.n);
     if (error != 0)
-        return refuse(e, strerror(error));
+        return refuse(e, outfile_error(error));
     for (size_t i = 0; i < e->count; i++) {
         if (!copy_tensor(e, &e->tensors[i], to, slab))
             return false;
@@ -221,10 +220,7 @@ static bool write_file(struct export *e)
         outfile_open(&e->r->arena, str_c(e->args->output), true, &e->file);
     bool ok;
     if (error != 0)
-        return refuse(e, error == EWOULDBLOCK
-                             ? "another ttswc is writing this file"
-                         : error == EISDIR ? "not a regular file"
-                                           : strerror(error));
+        return refuse(e, outfile_error(error));
     progress_start(&e->progress, &plan);
     ok = copy_all(e);
     progress_stop(&e->progress);
@@ -233,7 +229,7 @@ static bool write_file(struct export *e)
         return false;
     }
     error = outfile_commit(&e->file);
-    return error == 0 || refuse(e, strerror(error));
+    return error == 0 || refuse(e, outfile_error(error));
 }
 
 static void report(const struct export *e)

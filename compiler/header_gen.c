@@ -362,7 +362,7 @@ enum exit_code command_header(const struct args *args)
         error = outfile_write_text(&r.arena, str_c(args->output), text);
         if (error != 0)
             diag_add_file(&r.diag, "E0704", str_c(args->output), DIAG_NO_OFFSET,
-                          "cannot write: %s", strerror(error));
+                          "cannot write: %s", outfile_error(error));
         else if (sidecar_write(&r, NULL, &side) && !args->quiet)
             printf("wrote %s\n", args->output);
     }

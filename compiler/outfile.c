@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -20,6 +21,7 @@
 
 #define MODE 0666
 #define LONG_NAME 240
+#define MAX_LINKS 40
 
 static size_t folder_length(struct str path)
 {
@@ -29,20 +31,11 @@ static size_t folder_length(struct str path)
     return n;
 }
 
-/* A link is written through: the file it names is replaced, not the link. */
-static struct str real_target(struct arena *a, struct str path)
-{
-    char *real = realpath(arena_str(a, path).p, NULL);
-    struct str s = real != NULL ? arena_str(a, str_c(real)) : path;
-    free(real);
-    return s;
-}
-
 static void split_path(struct arena *a, struct str path, struct outfile *o)
 {
     size_t n = folder_length(path);
     struct str name = str_cut(path, n, path.n);
-    o->path = arena_str(a, path);
+    o->path = path;
     o->directory =
         n == 0 ? arena_str(a, str_c(".")) : arena_str(a, str_cut(path, 0, n));
     o->temporary =
@@ -89,13 +82,40 @@ static bool is_unsupported(int error)
            error == EINVAL;
 }
 
+const char *outfile_error(int error)
+{
+    return error == EWOULDBLOCK ? "another ttswc is writing this file"
+           : error == EISDIR    ? "not a regular file"
+                                : strerror(error);
+}
+
+/* By hand, since realpath knows no file that is not there yet. */
+int outfile_target(struct arena *a, struct str path, struct str *out)
+{
+    char link[PATH_MAX];
+    *out = arena_str(a, path);
+    for (int i = 0; i < MAX_LINKS; i++) {
+        ssize_t n = readlink(out->p, link, sizeof link);
+        size_t folder = n > 0 && link[0] == '/' ? 0 : folder_length(*out);
+        if (n < 0) /* no link, or what comes next says why */
+            return 0;
+        if ((size_t)n == sizeof link)
+            return ENAMETOOLONG;
+        *out = arena_format(a, "%.*s%.*s", (int)folder, out->p, (int)n, link);
+    }
+    return ELOOP;
+}
+
 int outfile_open(struct arena *a, struct str path, bool unnamed,
                  struct outfile *out)
 {
     struct stat st;
     int error;
     *out = (struct outfile){.fd = -1, .directory_fd = -1};
-    split_path(a, real_target(a, path), out);
+    error = outfile_target(a, path, &path);
+    if (error != 0)
+        return error;
+    split_path(a, path, out);
     if (stat(out->path.p, &st) == 0 && !S_ISREG(st.st_mode))
         return EISDIR;
     out->directory_fd =

@@ -7,7 +7,8 @@
  * failure or kill, the old one does. Invariant: nothing of ours is left
  * behind, but after a kill at the wrong moment one file named
  * `.NAME.ttswc-tmp` (or by a hash of a very long NAME), which the next run
- * removes. A link as target is followed.
+ * removes. A link as target is followed, also to a
+ * file that is not there yet.
  */
 #ifndef TTSW_OUTFILE_H
 #define TTSW_OUTFILE_H
@@ -22,6 +23,13 @@ struct outfile {
     int fd, directory_fd;
     bool named; /* the temporary has its name already */
 };
+
+/* What to say of an errno of these functions. */
+const char *outfile_error(int error);
+
+/* The file that writing to `path` replaces: links are followed, whether or not
+ * the last one's file is there. 0, ELOOP or ENAMETOOLONG. */
+int outfile_target(struct arena *a, struct str path, struct str *out);
 
 /* Opens an empty temporary. With `unnamed` it has no name where the file
  * system can do that. 0, or an errno (EWOULDBLOCK: another run writes the

@@ -37,6 +37,8 @@ static bool same_target(struct arena *a, struct str x, struct str y)
     struct str name, other;
     if (stamp_stat(&f) == 0 && stamp_stat(&g) == 0)
         return same_state(&f, &g);
+    if (outfile_target(a, x, &x) != 0 || outfile_target(a, y, &y) != 0)
+        return false; /* one of them cannot be written */
     split(a, x, &f.path, &name);
     split(a, y, &g.path, &other);
     return str_eq(name, other) && stamp_stat(&f) == 0 && stamp_stat(&g) == 0 &&
@@ -191,7 +193,7 @@ static bool write_text(struct run *r, struct str path, struct str text)
     int error = outfile_write_text(&r->arena, path, text);
     if (error != 0)
         diag_add_file(&r->diag, "E0704", path, DIAG_NO_OFFSET,
-                      "cannot write: %s", strerror(error));
+                      "cannot write: %s", outfile_error(error));
     return error == 0;
 }
 
@@ -246,6 +248,7 @@ bool sidecar_prepare(struct run *r, const struct checkpoint *c,
     for (size_t i = 0; i < r->model.output_count; i++)
         s->stamp.partial = s->stamp.partial || r->model.outputs[i].missing;
     return list_files(r, s->args, c, &s->stamp) && check_depfile(r, s) &&
+           check_clash(r, s->stamp_path, s->output, "the output") &&
            check_inputs(r, s->stamp_path, s) &&
            (s->depfile.n == 0 || make_rule(r, s));
 }

@@ -137,15 +137,21 @@ class Depfile(Folder):
     def test_never_over_another_file(self):
         fill(self.dir)
         (self.dir / "link").symlink_to("ck.safetensors")
+        (self.dir / "later").symlink_to("parts/../out.ttsb")  # not there yet
         before = {p: (self.dir / p).read_bytes()
                   for p in ("spec.yaml", "parts/part.yaml", "ck.safetensors")}
-        for name in (*before, "out.ttsb", "./out.ttsb", "parts/../out.ttsb", "link"):
+        for name in (*before, "out.ttsb", "./out.ttsb", "parts/../out.ttsb", "link",
+                     "later"):
             _, err = self.run_in("compile", "spec.yaml", "ck.safetensors", "-o",
                                  "out.ttsb", "-MF", name, code=3)
             self.assertIn("E0704", err, name)
         _, err = self.run_in("compile", "spec.yaml", "ck.safetensors", "-o", "out.ttsb",
                              "--if-changed", "-MF", "out.ttsb.stamp", code=3)
         self.assertIn("the stamp of this run", err)
+        (self.dir / "out.ttsb.stamp").symlink_to("out.ttsb")
+        _, err = self.run_in("compile", "spec.yaml", "ck.safetensors", "-o", "out.ttsb",
+                             "--if-changed", code=3)
+        self.assertIn("out.ttsb.stamp: error[E0704]: cannot write: it is the output", err)
         for name, data in before.items():
             self.assertEqual((self.dir / name).read_bytes(), data)
         self.assertNotIn("out.ttsb", self.names())

@@ -175,6 +175,38 @@ static void test_planted_link(void **state)
     arena_release(&a);
 }
 
+/* A target that is a link to nothing yet is made where the link points. */
+static void test_link_to_nothing(void **state)
+{
+    struct arena a = {0};
+    struct stat st;
+    (void)state;
+    assert_int_equal(mkdir("folder", 0777), 0);
+    assert_int_equal(symlink("../target", "folder/second"), 0);
+    assert_int_equal(symlink("folder/second", "first"), 0);
+    assert_int_equal(outfile_write_text(&a, str_c("first"), str_c("new")), 0);
+    expect("new");
+    assert_int_equal(lstat("first", &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_int_equal(unlink("first"), 0);
+    assert_int_equal(unlink("folder/second"), 0);
+    assert_int_equal(rmdir("folder"), 0);
+    arena_release(&a);
+}
+
+static void test_link_loop(void **state)
+{
+    struct arena a = {0};
+    (void)state;
+    assert_int_equal(symlink("second", "first"), 0);
+    assert_int_equal(symlink("first", "second"), 0);
+    assert_int_equal(outfile_write_text(&a, str_c("first"), str_c("new")),
+                     ELOOP);
+    assert_int_equal(unlink("first"), 0);
+    assert_int_equal(unlink("second"), 0);
+    arena_release(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +216,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_two_writers, enter, leave),
         cmocka_unit_test_setup_teardown(test_refused_targets, enter, leave),
         cmocka_unit_test_setup_teardown(test_planted_link, enter, leave),
+        cmocka_unit_test_setup_teardown(test_link_to_nothing, enter, leave),
+        cmocka_unit_test_setup_teardown(test_link_loop, enter, leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
