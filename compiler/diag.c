@@ -13,6 +13,8 @@
 
 #include "indexset.h"
 
+#define LINE_SHOWN 1000 /* bytes */
+
 struct diag_text {
     struct diag_text *next;
     struct span at; /* for labels */
@@ -238,21 +240,38 @@ static void print_bar(const struct printer *p)
     fprintf(p->out, "%*s |\n", p->gutter, "");
 }
 
+/* What is shown of a line: a file that is no spec may be one of megabytes. */
+static struct str clip(struct str line)
+{
+    size_t n = line.n < LINE_SHOWN ? line.n : LINE_SHOWN;
+    while (n > 0 && n < line.n && ((unsigned char)line.p[n] & 0xc0) == 0x80)
+        n--;
+    return str_cut(line, 0, n);
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 /* One source line with its underline and the label behind it. */
 static void print_snippet(const struct printer *p, struct span at, char mark,
                           struct str label, bool with_line)
 {
-    uint32_t line, column, width, end = at.end;
-    struct str text;
+    uint32_t line, column, width, from, to;
+    struct str whole, text;
     source_position(at.src, at.begin, &line, &column);
-    text = source_line(at.src, line);
-    if (end > (uint32_t)(text.p - at.src->text.p) + text.n)
-        end = (uint32_t)((size_t)(text.p - at.src->text.p) + text.n);
-    width = end > at.begin ? source_columns(at.src, at.begin, end) : 1;
+    whole = source_line(at.src, line);
+    text = clip(whole);
+    from = (uint32_t)(text.p - at.src->text.p);
+    to = from + (uint32_t)text.n;
+    column = least(column, source_columns(at.src, from, to) + 1);
+    at.end = least(at.end, to);
+    width = at.end > at.begin ? source_columns(at.src, at.begin, at.end) : 1;
     if (with_line) {
         fprintf(p->out, "%*" PRIu32 " | ", p->gutter, line);
         put(p->out, text);
-        fputc('\n', p->out);
+        fputs(text.n < whole.n ? "...\n" : "\n", p->out);
     }
     fprintf(p->out, "%*s | %*s", p->gutter, "", (int)(column - 1), "");
     for (uint32_t i = 0; i < width; i++)

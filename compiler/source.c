@@ -41,9 +41,10 @@ enum source_problem source_from_text(struct arena *a, struct str path,
                                      uint32_t *at)
 {
     size_t i, k;
+    out->path = arena_str(a, path);
+    out->text = text;
     if (text.n > SOURCE_MAX)
         return SOURCE_TOO_LARGE;
-    out->path = arena_str(a, path);
     out->text = arena_str(a, text);
     find_lines(a, out);
     for (i = 0; i < text.n; i += k) {

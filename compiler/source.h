@@ -37,7 +37,8 @@ enum source_problem {
 };
 
 /* Reads `path` into the arena. On SOURCE_NOT_UTF8 and SOURCE_CONTROL the
- * source is usable for showing the place *at, and for nothing else. */
+ * source is usable for showing the place *at, and for nothing else; on
+ * SOURCE_TOO_LARGE its text is the file's beginning. */
 enum source_problem source_load(struct arena *a, struct str path,
                                 struct source *out, uint32_t *at);
 

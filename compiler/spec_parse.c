@@ -15,6 +15,7 @@
 #include "block_parse.h"
 #include "constant_parse.h"
 #include "fields.h"
+#include "sniff.h"
 #include "sources.h"
 #include "cursor.h"
 
@@ -391,6 +392,18 @@ static void say_bytes(struct parser *p, struct span at,
         diag_help(p->d, item, "write spaces");
 }
 
+/* Two operands in the wrong order, where none of the bytes help. */
+static bool is_checkpoint(struct parser *p, const struct source *s)
+{
+    struct diag_item *item;
+    if (!sniff_is_safetensors((const uint8_t *)s->text.p, s->text.n))
+        return false;
+    item = diag_add_file(p->d, "E0105", s->path, DIAG_NO_OFFSET,
+                         "this is a safetensors file, not a spec");
+    diag_help(p->d, item, "the spec stands before its checkpoint");
+    return true;
+}
+
 static bool open_source(struct parser *p, struct str path, struct span from,
                         struct source *s)
 {
@@ -398,6 +411,8 @@ static bool open_source(struct parser *p, struct str path, struct span from,
     enum source_problem problem = source_load(p->a, path, s, &at);
     if (problem == SOURCE_OK)
         return true;
+    if (problem != SOURCE_SYSTEM && is_checkpoint(p, s))
+        return false;
     if (problem == SOURCE_SYSTEM || problem == SOURCE_TOO_LARGE)
         report_unreadable(p, path, from, problem);
     else
