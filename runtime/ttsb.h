@@ -201,8 +201,11 @@ TTSB_API int32_t ttsb_find(const struct ttsb_blob *blob, const char *name,
 /* Describes the first tensor at or behind index `first` that ttsb_find was
  * not asked for since the blob was opened, which was with options.used:
  *
- *     for (i = 0; ttsb_unused(blob, i, &tensor) == TTSB_OK; i = tensor.index +
- * 1) printf("never used: %s\n", tensor.name);
+ *     i = 0;
+ *     while (ttsb_unused(blob, i, &tensor) == TTSB_OK) {
+ *         printf("never used: %s\n", tensor.name);
+ *         i = tensor.index + 1;
+ *     }
  *
  * A name counts for itself: asking for an alias is no use of its target, nor
  * the other way round. Asking for an ABSENT or MISSING tensor is a use; one
