@@ -117,6 +117,8 @@ static bool find_files(struct opening *o,
             n += part->set.count;
             if (part->set.index.n > 0)
                 c->indexes[c->index_count++] = part->set.index;
+            if (part->set.folder.path.n > 0)
+                c->folders[c->folder_count++] = part->set.folder;
         }
         s->file_count = (uint32_t)n - s->first_file;
     }
@@ -164,6 +166,7 @@ bool checkpoint_open(struct arena *a, struct diag *d,
     o.parts = arena_new(a, struct part, o.part_count);
     out->sources = arena_new(a, struct checkpoint_source, count);
     out->indexes = arena_new(a, struct str, o.part_count);
+    out->folders = arena_new(a, struct shard_folder, o.part_count);
     if (find_files(&o, sources) && open_files(&o)) {
         bool agree = compare_indexes(&o);
         if (checkpoint_join(a, d, out) && agree)

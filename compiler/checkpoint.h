@@ -38,6 +38,8 @@ struct checkpoint {
     size_t file_count;
     struct str *indexes; /* paths of the indexes that were read */
     size_t index_count;
+    struct shard_folder *folders; /* that were listed */
+    size_t folder_count;
     struct checkpoint_source *sources;
     size_t source_count;
     struct st_tensor *tensors; /* `begin` and `end` are in their file */

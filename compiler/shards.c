@@ -14,8 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hash.h"
 #include "json.h"
 #include "nametab.h"
+#include "text.h"
 
 #define TENSORS ".safetensors"
 #define INDEX ".safetensors.index.json"
@@ -89,32 +91,54 @@ static bool unreadable(struct diag *d, struct str path, int error)
     return false;
 }
 
-/* The names in a folder that end in .safetensors, and those of indexes. */
-static bool list_folder(struct arena *a, struct diag *d, struct str folder,
-                        struct name_list *tensors, struct name_list *indexes)
+/* The sorted names in a folder that end in .safetensors, and those of
+ * indexes. */
+struct listing {
+    struct name_list tensors, indexes;
+};
+
+static void hash_names(const struct listing *l, uint8_t hash[16])
 {
-    struct str path = arena_str(a, folder.n > 0 ? folder : str_c("."));
-    DIR *dir = opendir(path.p);
+    struct text t = {0};
+    for (size_t i = 0; i < l->tensors.n; i++)
+        text_str(&t, (struct str){l->tensors.p[i].p, l->tensors.p[i].n + 1});
+    for (size_t i = 0; i < l->indexes.n; i++)
+        text_str(&t, (struct str){l->indexes.p[i].p, l->indexes.p[i].n + 1});
+    ttsb__hash128(t.p, t.n, hash);
+    text_release(&t);
+}
+
+/* Lists out->path. 0 or an errno. */
+static int list_folder(struct arena *a, struct shard_folder *out,
+                       struct listing *l)
+{
+    DIR *dir = opendir(out->path.p);
     struct dirent *entry;
     int error;
+    *l = (struct listing){0};
     if (dir == NULL)
-        return unreadable(d, path, errno);
+        return errno;
     for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
         struct str name = str_c(entry->d_name);
         if (name.p[0] == '.')
             continue;
         if (str_ends(name, TENSORS))
-            add_name(a, tensors, arena_str(a, name));
+            add_name(a, &l->tensors, arena_str(a, name));
         else if (str_ends(name, INDEX))
-            add_name(a, indexes, arena_str(a, name));
+            add_name(a, &l->indexes, arena_str(a, name));
     }
     error = errno;
     closedir(dir);
-    if (error != 0)
-        return unreadable(d, path, error);
-    sort_names(tensors);
-    sort_names(indexes);
-    return true;
+    sort_names(&l->tensors);
+    sort_names(&l->indexes);
+    hash_names(l, out->names);
+    return error;
+}
+
+bool shards_list(struct arena *a, struct shard_folder *out)
+{
+    struct listing l;
+    return list_folder(a, out, &l) == 0;
 }
 
 /* --- an index --- */
@@ -361,52 +385,59 @@ static bool use_index(struct arena *a, struct diag *d, struct str index,
     return say_extra(a, d, &extra, out->index) && ok;
 }
 
-static bool find_in_folder(struct arena *a, struct diag *d, struct str folder,
-                           struct shard_set *out)
+/* A folder as an argument, listed. */
+static bool use_folder(struct arena *a, struct diag *d, const struct listing *l,
+                       struct shard_set *out)
 {
-    struct name_list tensors = {0}, indexes = {0};
+    struct str folder = out->folder.path;
     struct diag_item *item;
-    if (!list_folder(a, d, folder, &tensors, &indexes))
-        return false;
-    if (indexes.n == 1)
-        return use_index(a, d, in_folder(a, folder, indexes.p[0]), &tensors,
-                         true, out);
-    if (indexes.n > 1) {
-        item = diag_add_file(d, "E0702", folder, DIAG_NO_OFFSET,
-                             "%zu indexes are in this folder: %.*s", indexes.n,
-                             STR_ARG(shards_names(a, indexes.p, indexes.n)));
+    if (l->indexes.n == 1)
+        return use_index(a, d, in_folder(a, folder, l->indexes.p[0]),
+                         &l->tensors, true, out);
+    if (l->indexes.n > 1) {
+        item =
+            diag_add_file(d, "E0702", folder, DIAG_NO_OFFSET,
+                          "%zu indexes are in this folder: %.*s", l->indexes.n,
+                          STR_ARG(shards_names(a, l->indexes.p, l->indexes.n)));
         diag_help(d, item, "give the one that is meant instead of the folder");
         return false;
     }
-    if (tensors.n == 0) {
+    if (l->tensors.n == 0) {
         diag_add_file(d, "E0702", folder, DIAG_NO_OFFSET,
                       "no .safetensors file is in this folder");
         return false;
     }
-    out->count = tensors.n;
+    out->count = l->tensors.n;
     out->paths = arena_new(a, struct str, out->count);
     for (size_t i = 0; i < out->count; i++)
-        out->paths[i] = in_folder(a, folder, tensors.p[i]);
+        out->paths[i] = in_folder(a, folder, l->tensors.p[i]);
     return true;
 }
 
 bool shards_find(struct arena *a, struct diag *d, struct str argument,
                  struct shard_set *out)
 {
-    struct name_list tensors = {0}, indexes = {0};
-    struct str path = arena_str(a, argument);
+    struct str path = arena_str(a, argument), folder = folder_of(path);
+    struct listing l;
     struct stat st;
     bool there = stat(path.p, &st) == 0;
+    bool is_folder = there && S_ISDIR(st.st_mode);
+    int error;
     *out = (struct shard_set){0};
-    if (there && S_ISDIR(st.st_mode))
-        return find_in_folder(a, d, path, out);
-    if (there && str_ends(path, INDEX))
-        return list_folder(a, d, folder_of(path), &tensors, &indexes) &&
-               use_index(a, d, path, &tensors, false, out);
-    out->paths = arena_new(a, struct str, 1);
-    out->paths[0] = path;
-    out->count = 1;
-    return true;
+    if (!is_folder && !(there && str_ends(path, INDEX))) {
+        out->paths = arena_new(a, struct str, 1);
+        out->paths[0] = path;
+        out->count = 1;
+        return true;
+    }
+    out->folder.path = is_folder      ? path
+                       : folder.n > 0 ? arena_str(a, folder)
+                                      : str_c(".");
+    error = list_folder(a, &out->folder, &l);
+    if (error != 0)
+        return unreadable(d, out->folder.path, error);
+    return is_folder ? use_folder(a, d, &l, out)
+                     : use_index(a, d, path, &l.tensors, false, out);
 }
 
 /* --- an index against headers --- */

@@ -33,10 +33,18 @@ struct shard_entry {
     uint32_t shard; /* in shard_set.paths */
 };
 
+/* A folder that was listed, and the XXH3-128 of the names that count in it:
+ * those of safetensors files and of indexes. */
+struct shard_folder {
+    struct str path; /* NUL-terminated */
+    uint8_t names[16];
+};
+
 struct shard_set {
     struct str *paths; /* NUL-terminated */
     size_t count;
-    struct str index; /* its path; empty: there is none */
+    struct shard_folder folder; /* path empty: none was listed */
+    struct str index;           /* its path; empty: there is none */
     struct shard_entry *entries;
     size_t entry_count;
 };
@@ -46,6 +54,9 @@ struct shard_set {
  * folder or index that cannot be read). */
 bool shards_find(struct arena *a, struct diag *d, struct str argument,
                  struct shard_set *out);
+
+/* Lists out->path anew. False if that cannot be done. */
+bool shards_list(struct arena *a, struct shard_folder *out);
 
 /* Whether the index's tensors are those of the files, which are `s->paths`,
  * opened; true without an index. False after findings (E0702), one for each

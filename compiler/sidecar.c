@@ -112,7 +112,7 @@ static bool cannot_read(struct run *r, struct str path, int error)
     return false;
 }
 
-/* A file or folder that is not held open. */
+/* A file that is not held open. */
 static bool list_path(struct run *r, struct str path, struct stamp *s)
 {
     struct stamp_file *f = &s->files[s->file_count++];
@@ -122,37 +122,12 @@ static bool list_path(struct run *r, struct str path, struct stamp *s)
     return error == 0 || cannot_read(r, path, error);
 }
 
-/* The folders in which shards were looked for: a new one is a change. */
-static bool list_folder(struct run *r, const char *given, struct stamp *s)
-{
-    struct stamp_file folder = {.path = str_c(given)};
-    struct str name;
-    if (str_ends(folder.path, ".safetensors.index.json"))
-        split(&r->arena, folder.path, &folder.path, &name);
-    else if (!stamp_is_folder(folder.path))
-        return true;
-    return list_path(r, folder.path, s);
-}
-
-static bool list_folders(struct run *r, const struct args *args,
-                         struct stamp *s)
-{
-    bool ok = true;
-    for (int i = 1; i < args->count; i++)
-        ok = ok && list_folder(r, args->positional[i], s);
-    for (int i = 0; i < args->source_count; i++)
-        ok = ok && list_folder(r, strchr(args->sources[i], '=') + 1, s);
-    return ok;
-}
-
 /* Every file of the checkpoint. The state is the descriptor's: the run fails
  * if the file is another one at its end. */
-static bool list_files(struct run *r, const struct args *args,
-                       const struct checkpoint *c, struct stamp *s)
+static bool list_files(struct run *r, const struct checkpoint *c,
+                       struct stamp *s)
 {
-    size_t n = c == NULL ? 0
-                         : c->file_count + c->index_count +
-                               (size_t)(args->count + args->source_count);
+    size_t n = c == NULL ? 0 : c->file_count + c->index_count;
     bool ok = true;
     s->files = arena_new(&r->arena, struct stamp_file, n);
     s->file_count = 0;
@@ -166,7 +141,9 @@ static bool list_files(struct run *r, const struct args *args,
     }
     for (size_t i = 0; i < c->index_count; i++)
         ok = ok && list_path(r, c->indexes[i], s);
-    return ok && list_folders(r, args, s);
+    s->folders = c->folders;
+    s->folder_count = c->folder_count;
+    return ok;
 }
 
 /* --- depfile --- */
@@ -180,8 +157,7 @@ static bool make_rule(struct run *r, struct sidecar *s)
     for (size_t i = 0; i < n; i++)
         inputs[i] = s->stamp.texts[i].path;
     for (size_t i = 0; i < s->stamp.file_count; i++)
-        if (!stamp_is_folder(s->stamp.files[i].path))
-            inputs[n++] = s->stamp.files[i].path;
+        inputs[n++] = s->stamp.files[i].path;
     ok = depfile_text(&r->diag, &t, s->depfile, s->output, inputs, n);
     s->rule = arena_str(&r->arena, text_view(&t));
     text_release(&t);
@@ -209,7 +185,7 @@ static void say_current(const struct args *args, const struct sidecar *s)
 bool sidecar_begin(struct run *r, const struct args *args, struct sidecar *s)
 {
     struct arena *a = &r->arena;
-    *s = (struct sidecar){.output = str_c(args->output), .args = args};
+    *s = (struct sidecar){.output = str_c(args->output)};
     if (args->depfile_name != NULL)
         s->depfile = str_c(args->depfile_name);
     else if (args->depfile)
@@ -247,7 +223,7 @@ bool sidecar_prepare(struct run *r, const struct checkpoint *c,
     s->stamp.partial = false;
     for (size_t i = 0; i < r->model.output_count; i++)
         s->stamp.partial = s->stamp.partial || r->model.outputs[i].missing;
-    return list_files(r, s->args, c, &s->stamp) && check_depfile(r, s) &&
+    return list_files(r, c, &s->stamp) && check_depfile(r, s) &&
            check_clash(r, s->stamp_path, s->output, "the output") &&
            check_inputs(r, s->stamp_path, s) &&
            (s->depfile.n == 0 || make_rule(r, s));

@@ -21,7 +21,6 @@ struct sidecar {
     struct str output, depfile, stamp_path;
     struct str rule; /* of the depfile */
     struct stamp stamp;
-    const struct args *args;
 };
 
 /* Before anything is read. True if --if-changed finds the output up to date:

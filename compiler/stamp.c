@@ -58,12 +58,6 @@ int stamp_stat(struct stamp_file *out)
     return 0;
 }
 
-bool stamp_is_folder(struct str path)
-{
-    struct stat st;
-    return stat(path.p, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 static bool read_range(int fd, uint64_t offset, char *out, size_t size)
 {
     size_t n = 0;
@@ -191,6 +185,11 @@ void stamp_write(const struct stamp *s, struct text *t)
         put_state(t, &s->files[i]);
         put_path(t, s->files[i].path);
     }
+    for (size_t i = 0; i < s->folder_count; i++) {
+        put_hash(t, "folder", s->folders[i].names);
+        text_c(t, " ");
+        put_path(t, s->folders[i].path);
+    }
     put_hash(t, "output", s->root);
     put_state(t, &s->output);
     put_path(t, s->output.path);
@@ -245,29 +244,42 @@ static struct str last_word(struct arena *a, struct str line)
     return (struct str){p, n};
 }
 
+/* Adds the path of a line to the list that its first word names. */
+static void take_path(struct arena *a, struct str line, struct stamp *s,
+                      size_t capacity[3])
+{
+    struct str path = last_word(a, line);
+    if (str_begins(line, str_c("text "))) {
+        if (s->text_count == capacity[0])
+            s->texts = arena_grow(a, s->texts, sizeof *s->texts, s->text_count,
+                                  &capacity[0]);
+        s->texts[s->text_count++].path = path;
+    } else if (str_begins(line, str_c("file "))) {
+        if (s->file_count == capacity[1])
+            s->files = arena_grow(a, s->files, sizeof *s->files, s->file_count,
+                                  &capacity[1]);
+        s->files[s->file_count++].path = path;
+    } else if (str_begins(line, str_c("folder "))) {
+        if (s->folder_count == capacity[2])
+            s->folders = arena_grow(a, s->folders, sizeof *s->folders,
+                                    s->folder_count, &capacity[2]);
+        s->folders[s->folder_count++].path = path;
+    }
+}
+
 /* Takes from a stored stamp what the disk cannot say. */
 static void take_stored(struct arena *a, struct str stored, struct stamp *s)
 {
-    size_t at = 0, texts = 0, files = 0;
+    size_t at = 0, capacity[3] = {0};
     struct str line;
-    s->text_count = s->file_count = 0;
+    s->text_count = s->file_count = s->folder_count = 0;
     while (next_line(stored, &at, &line)) {
-        struct str word = last_word(a, line);
-        if (str_begins(line, str_c("text "))) {
-            if (s->text_count == texts)
-                s->texts =
-                    arena_grow(a, s->texts, sizeof *s->texts, texts, &texts);
-            s->texts[s->text_count++].path = word;
-        } else if (str_begins(line, str_c("file "))) {
-            if (s->file_count == files)
-                s->files =
-                    arena_grow(a, s->files, sizeof *s->files, files, &files);
-            s->files[s->file_count++].path = word;
-        } else if (str_begins(line, str_c("partial "))) {
-            s->partial = str_is(word, "1");
+        take_path(a, line, s, capacity);
+        if (str_begins(line, str_c("partial "))) {
+            s->partial = str_is(last_word(a, line), "1");
         } else if (str_begins(line, str_c("opened "))) {
             char *end;
-            s->opened.tv_sec = (time_t)strtoll(word.p, &end, 10);
+            s->opened.tv_sec = (time_t)strtoll(last_word(a, line).p, &end, 10);
             s->opened.tv_nsec = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
         }
     }
@@ -300,6 +312,8 @@ bool stamp_is_current(struct arena *a, struct str path, struct stamp *s)
         ok = hash_file(a, s->texts[i].path.p, MAX_STAMP, s->texts[i].hash);
     for (size_t i = 0; i < s->file_count && ok; i++)
         ok = stamp_stat(&s->files[i]) == 0 && !is_racy(&s->files[i], s->opened);
+    for (size_t i = 0; i < s->folder_count && ok; i++)
+        ok = shards_list(a, &s->folders[i]);
     ok = ok && stamp_stat(&s->output) == 0 &&
          read_root(s->output.path.p, s->root) &&
          (s->allow_partial || !s->partial);

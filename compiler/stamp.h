@@ -10,9 +10,10 @@
  *
  * specs/README.md section 11 has the format. Texts (the spec, its includes)
  * count by their bytes; files (checkpoints) and the output by size, times,
- * device and inode, and the output by the root in its superblock too. A file
- * that changed less than two seconds before the run opened it is not believed:
- * a second change within the clock's granularity could not be seen.
+ * device and inode, and the output by the root in its superblock too; a folder
+ * by the names in it that could be shards, so that the blob may lie there. A
+ * file that changed less than two seconds before the run opened it is not
+ * believed: a second change within the clock's granularity could not be seen.
  */
 #ifndef TTSW_STAMP_H
 #define TTSW_STAMP_H
@@ -20,6 +21,7 @@
 #include <time.h>
 
 #include "arena.h"
+#include "shards.h"
 #include "str.h"
 #include "text.h"
 
@@ -34,7 +36,7 @@ struct stamp_text {
     uint8_t hash[16]; /* XXH3-128 */
 };
 
-/* A file of the checkpoint, or a folder in which shards were looked for. */
+/* A file of the checkpoint, or an index. */
 struct stamp_file {
     struct str path;
     uint64_t size, device, inode;
@@ -50,6 +52,8 @@ struct stamp {
     size_t text_count;
     struct stamp_file *files;
     size_t file_count;
+    struct shard_folder *folders; /* in which shards were looked for */
+    size_t folder_count;
     struct stamp_file output;
     uint8_t root[16];       /* of the output */
     bool partial;           /* the output is PARTIAL */
@@ -62,8 +66,6 @@ struct str stamp_path(struct arena *a, struct str output);
 /* The state of an open file, or of the file at out->path. 0 or an errno. */
 int stamp_fd(int fd, struct stamp_file *out);
 int stamp_stat(struct stamp_file *out);
-
-bool stamp_is_folder(struct str path);
 
 /* Fills s->program. False if the running program cannot be read, so that no
  * stamp could say which compiler it was. */

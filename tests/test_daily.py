@@ -297,6 +297,55 @@ class IfChanged(unittest.TestCase):
         self.ckpt.unlink()
         self.go(code=3)
 
+    def test_folder(self):
+        """Of a folder counts which checkpoints it names, not what else is
+        written there: the blob, say."""
+        folder = self.dir / "m"
+        folder.mkdir()
+        for name, tensor in ck.read(self.ckpt).items():
+            ck.write(folder / f"{name}.safetensors", {name: tensor})
+        time.sleep(2.5)
+
+        def go(code=0):
+            return "".join(ck.ttswc("compile", "spec.yaml", "m", "-o", "m/out.ttsb",
+                                    "--if-changed", cwd=self.dir, code=code))
+        self.assertIn("wrote     m/out.ttsb", go())
+        self.assertEqual(go(), "m/out.ttsb: up to date\n")
+        for name in ("config.json", ".hidden.safetensors", "x.safetensors.bak"):
+            (folder / name).write_text("{}")
+            self.assertEqual(go(), "m/out.ttsb: up to date\n")
+        for name in ("new.safetensors", "model.safetensors.index.json"):
+            (folder / name).write_text("{}")
+            self.assertIn(f"m/{name}: ", go(code=1))
+            (folder / name).unlink()
+            self.assertEqual(go(), "m/out.ttsb: up to date\n")
+        (folder / "fc.bias.safetensors").rename(folder / "b.safetensors")
+        self.assertIn("wrote     m/out.ttsb", go())
+
+    def test_index(self):
+        """Nor what lies beside an index and is none of its shards."""
+        folder = self.dir / "m"
+        folder.mkdir()
+        shutil.copy(self.ckpt, folder / "m-1.safetensors")
+        index = folder / "m.safetensors.index.json"
+        index.write_text(json.dumps({"weight_map": {
+            name: "m-1.safetensors" for name in ck.read(self.ckpt)}}))
+        time.sleep(2.5)
+
+        def go(code=0):
+            return "".join(ck.ttswc("compile", "spec.yaml", f"m/{index.name}", "-o",
+                                    "m/out.ttsb", "--if-changed", cwd=self.dir,
+                                    code=code))
+        self.assertIn("wrote     m/out.ttsb", go())
+        self.assertEqual(go(), "m/out.ttsb: up to date\n")
+        shutil.copy(self.ckpt, folder / "m-2.safetensors")
+        self.assertIn("1 extra file beside the shards", go(code=1))
+        (folder / "m-2.safetensors").unlink()
+        self.assertEqual(go(), "m/out.ttsb: up to date\n")
+        text = index.read_text()
+        index.write_text(text + " ")
+        self.assertIn("wrote     m/out.ttsb", go())
+
     def test_another_checkpoint(self):
         self.start()
         self.assert_compiles(checkpoint="same")
