@@ -364,6 +364,17 @@ static void check_loops(struct parser *p, const struct block *b)
     }
 }
 
+/* Where the first of some keys stands that a block has. */
+static struct span key_at(const struct node *n, const char *const *keys,
+                          size_t count)
+{
+    for (size_t i = 0; i < n->count; i++)
+        for (size_t k = 0; k < count; k++)
+            if (str_is(n->keys[i]->text, keys[k]))
+                return n->keys[i]->at;
+    return n->at;
+}
+
 static void excludes(struct parser *p, struct span at, const char *text)
 {
     diag_add(p->d, "E0107", diag_at(at), "%s", text);
@@ -371,6 +382,7 @@ static void excludes(struct parser *p, struct span at, const char *text)
 
 static void check_block(struct parser *p, const struct node *n, struct block *b)
 {
+    static const char *const rest[] = {"use", "tensors", "split", "drop"};
     bool use = has_key(n, "use"), body = has_key(n, "body");
     bool entries = has_key(n, "tensors") || has_key(n, "split") ||
                    (has_key(n, "drop") && !b->drop_use);
@@ -381,11 +393,11 @@ static void check_block(struct parser *p, const struct node *n, struct block *b)
                  "a block has `use:` or `tensors:`, `split:` and `drop:`, not "
                  "both");
     if (body && (use || entries))
-        excludes(p, b->at,
+        excludes(p, key_at(n, rest, 4),
                  "a block with `body:` has no `use:`, `tensors:`, `split:` or "
                  "`drop:`");
     if (b->drop_use && !use)
-        excludes(p, b->at,
+        excludes(p, key_at(n, &rest[3], 1),
                  "`drop: reason` belongs to `use:`; else `drop:` is a map");
     if (b->drop_use && b->to != NULL)
         excludes(p, b->to->at, "what is dropped has no target: no `to:`");

@@ -16,8 +16,17 @@ void cover_first_here(struct arena *a, struct diag *d, struct diag_item *item,
                       const struct diag_where *first)
 {
     struct str values = diag_values(a, first->loops);
-    diag_label(d, item, first->at, "first here%s%.*s",
-               values.n > 0 ? ", with " : "", STR_ARG(values));
+    struct str use = {0};
+    uint32_t line, column;
+    if (first->use != NULL) {
+        const struct source *src = first->use->at.src;
+        source_position(src, first->use->at.begin, &line, &column);
+        use = arena_format(a, ", by `use: %.*s` at %.*s:%" PRIu32 ":%" PRIu32,
+                           STR_ARG(first->use->name), STR_ARG(src->path), line,
+                           column);
+    }
+    diag_label(d, item, first->at, "first here%s%.*s%.*s",
+               values.n > 0 ? ", with " : "", STR_ARG(values), STR_ARG(use));
 }
 
 /* --- boxes --- */
@@ -61,8 +70,8 @@ static struct str box_text(struct arena *a, struct type t, const struct box *b)
 }
 
 /* `x` and `y` are uses, in any order. */
-static void say_overlap(const struct uses *u, size_t x, size_t y,
-                        struct str what)
+static struct diag_item *say_overlap(const struct uses *u, size_t x, size_t y,
+                                     struct str what)
 {
     const struct leaf *first = u->p[x < y ? x : y];
     const struct leaf *second = u->p[x < y ? y : x];
@@ -74,6 +83,7 @@ static void say_overlap(const struct uses *u, size_t x, size_t y,
     diag_help(u->d, item,
               "each element is used once; `also(...)` reads what another use "
               "claims");
+    return item;
 }
 
 /* "WHAT of `name` BEHIND"; both are facts. */
@@ -119,12 +129,17 @@ static void judge_line(const struct uses *u, uint32_t axis)
             parts[n++] = (struct part){b.lo[axis], b.lo[axis] + b.n[axis], k};
     }
     t = tiling_line(u->a, parts, n, x->size);
-    for (size_t i = 0; i < t.overlap_count; i++)
-        say_overlap(u, t.overlaps[i].first, t.overlaps[i].second,
-                    arena_format(u->a, "`%.*s` %" PRIu64 "..%" PRIu64,
-                                 STR_ARG(x->name), t.overlaps[i].lo,
-                                 t.overlaps[i].hi));
-    if (t.gaps.n > 0)
+    for (size_t i = 0; i < t.overlap_count; i++) {
+        const struct overlap *o = &t.overlaps[i];
+        struct diag_item *item =
+            say_overlap(u, o->first, o->second,
+                        arena_format(u->a, "`%.*s` %" PRIu64 "..%" PRIu64,
+                                     STR_ARG(x->name), o->lo, o->hi));
+        if (t.gaps.n > 0 && u->whole_spec)
+            diag_note(u->d, item, "`%.*s` %.*s is used by no piece",
+                      STR_ARG(x->name), STR_ARG(t.gaps));
+    }
+    if (t.gaps.n > 0 && t.overlap_count == 0)
         say_gap(u,
                 arena_format(u->a, "`%.*s` %.*s", STR_ARG(x->name),
                              STR_ARG(t.gaps)),
@@ -383,10 +398,12 @@ static void judge_subtree(struct arena *a, struct diag *d,
 {
     struct diag_item *item =
         diag_add(d, "E0303", leaf->where,
-                 "source `%.*s` is %s, and dropped with all of `%.*s`",
-                 STR_ARG(leaf->name), leaf->dropped ? "dropped" : "used",
-                 STR_ARG(s->prefix));
-    cover_first_here(a, d, item, &s->where);
+                 leaf->dropped
+                     ? "source `%.*s` is dropped twice: also with all of `%.*s`"
+                     : "source `%.*s` is used, and dropped with all of `%.*s`",
+                 STR_ARG(leaf->name), STR_ARG(s->prefix));
+    (void)a;
+    diag_label(d, item, s->where.at, "dropped here");
 }
 
 static void judge_leaves(struct arena *a, struct diag *d,
@@ -424,8 +441,8 @@ static void judge_subtrees(struct arena *a, struct diag *d, struct model *m)
         }
         cover_first_here(a, d,
                          diag_add(d, "E0303", s->where,
-                                  "what lies under `%.*s` is dropped with all "
-                                  "of `%.*s`",
+                                  "what lies under `%.*s` is dropped twice: "
+                                  "also with all of `%.*s`",
                                   STR_ARG(s->prefix), STR_ARG(outer->prefix)),
                          &outer->where);
     }

@@ -141,8 +141,8 @@ static void say_source(struct emission *e, const struct finding *f)
                   "would produce NaN here");
     } else {
         item = diag_add(e->d, "E0606", leaf->where,
-                        "`%.*s` and `%.*s` hold other bytes, the first at "
-                        "%.*s",
+                        "`%.*s` and `%.*s` are not the same: they differ "
+                        "first at %.*s",
                         STR_ARG(leaf->name), STR_ARG(leaf->twin->name),
                         STR_ARG(at));
         diag_help(e->d, item,

@@ -20,41 +20,6 @@ struct cut {
     uint32_t axis;
 };
 
-static void say_overlaps(const struct cut *c, const struct tiling *t,
-                         struct str name)
-{
-    for (size_t i = 0; i < t->overlap_count; i++) {
-        const struct overlap *o = &t->overlaps[i];
-        struct str range =
-            arena_format(c->x->a, "%" PRIu64 "..%" PRIu64, o->lo, o->hi);
-        struct diag_item *item = diag_add(
-            c->x->d, "E0308",
-            scope_where(&c->f->scope, c->split->pieces[o->second].range.at),
-            "`%.*s` %.*s of `%.*s` is used by two pieces",
-            STR_ARG(c->split->axis), STR_ARG(range), STR_ARG(name));
-        diag_fact(item, range);
-        diag_label(c->x->d, item, c->split->pieces[o->first].range.at,
-                   "the same elements");
-    }
-}
-
-static void say_gaps(const struct cut *c, struct str gaps, struct str name)
-{
-    struct diag_item *item;
-    if (gaps.n == 0)
-        return;
-    item =
-        diag_add(c->x->d, "E0307", scope_where(&c->f->scope, c->split->into_at),
-                 "`%.*s` %.*s of `%.*s` is used by no piece",
-                 STR_ARG(c->split->axis), STR_ARG(gaps), STR_ARG(name));
-    diag_fact(item, gaps);
-    diag_label(c->x->d, item, c->split->source->at, "%.*s",
-               STR_ARG(type_text(c->x->a, c->whole->type)));
-    diag_help(c->x->d, item,
-              "a part that is not wanted is dropped with a reason: `drop "
-              "lo..hi: reason`");
-}
-
 /* What a split's source is called in messages. */
 static struct str cut_name(const struct cut *c)
 {
@@ -67,6 +32,56 @@ static struct str cut_name(const struct cut *c)
     return leaf->stem.n > 0 ? leaf->stem : leaf->name;
 }
 
+/* A gap is said with an overlap: one bound is wrong, and both follow. */
+static void say_overlaps(const struct cut *c, const struct tiling *t)
+{
+    for (size_t i = 0; i < t->overlap_count; i++) {
+        const struct overlap *o = &t->overlaps[i];
+        struct str range =
+            arena_format(c->x->a, "%" PRIu64 "..%" PRIu64, o->lo, o->hi);
+        struct diag_item *item = diag_add(
+            c->x->d, "E0308",
+            scope_where(&c->f->scope, c->split->pieces[o->second].range.at),
+            "`%.*s` %.*s of `%.*s` is used by two pieces",
+            STR_ARG(c->split->axis), STR_ARG(range), STR_ARG(cut_name(c)));
+        diag_fact(item, arena_format(c->x->a, "%.*s %.*s", STR_ARG(range),
+                                     STR_ARG(t->gaps)));
+        diag_label(c->x->d, item, c->split->pieces[o->first].range.at,
+                   "the same elements");
+        if (t->gaps.n > 0)
+            diag_note(c->x->d, item, "`%.*s` %.*s is used by no piece",
+                      STR_ARG(c->split->axis), STR_ARG(t->gaps));
+    }
+}
+
+/* The piece that ends where the first gap begins, or begins where it ends. */
+static struct span beside_gap(const struct cut *c, const struct tiling *t,
+                              const struct part *parts)
+{
+    size_t best = 0;
+    for (size_t i = 0; i < c->split->piece_count; i++)
+        if (parts[i].hi == t->gap_lo ||
+            (t->gap_lo == 0 && parts[i].lo == t->gap_hi))
+            best = parts[i].owner;
+    return c->split->pieces[best].range.at;
+}
+
+static void say_gaps(const struct cut *c, const struct tiling *t,
+                     const struct part *parts)
+{
+    struct diag_item *item = diag_add(
+        c->x->d, "E0307", scope_where(&c->f->scope, beside_gap(c, t, parts)),
+        "`%.*s` %.*s of `%.*s` is used by no piece", STR_ARG(c->split->axis),
+        STR_ARG(t->gaps), STR_ARG(cut_name(c)));
+    diag_fact(item, t->gaps);
+    diag_label(c->x->d, item, c->split->source->at, "%.*s",
+               STR_ARG(type_text(c->x->a, c->whole->type)));
+    diag_help(c->x->d, item,
+              "what is not wanted is dropped with a reason: `drop %" PRIu64
+              "..%" PRIu64 ": reason`",
+              t->gap_lo, t->gap_hi);
+}
+
 /* The pieces' ranges tile the axis. */
 static bool check_tiling(const struct cut *c, const struct range_value *ranges)
 {
@@ -76,8 +91,9 @@ static bool check_tiling(const struct cut *c, const struct range_value *ranges)
         parts[i] = (struct part){ranges[i].lo, ranges[i].lo + ranges[i].n, i};
     t = tiling_line(c->x->a, parts, c->split->piece_count,
                     c->whole->type.axes[c->axis].size);
-    say_overlaps(c, &t, cut_name(c));
-    say_gaps(c, t.gaps, cut_name(c));
+    say_overlaps(c, &t);
+    if (t.gaps.n > 0 && t.overlap_count == 0)
+        say_gaps(c, &t, parts);
     return t.overlap_count == 0 && t.gaps.n == 0;
 }
 

@@ -29,12 +29,12 @@ static void unknown_key(struct parser *p, const struct node *key,
     for (size_t i = 0; i < count; i++)
         names[i] = str_c(fields[i].name);
     near = suggest_nearest(key->text, names, count);
-    if (is_later(key->text))
+    if (near.n > 0)
+        diag_help(p->d, item, "did you mean `%.*s`?", STR_ARG(near));
+    else if (is_later(key->text))
         diag_help(p->d, item,
                   "it is part of the language, but not of this version of "
                   "ttswc");
-    else if (near.n > 0)
-        diag_help(p->d, item, "did you mean `%.*s`?", STR_ARG(near));
 }
 
 static void missing_keys(struct parser *p, const struct node *n,

@@ -12,31 +12,12 @@
 
 #include "leftover.h"
 #include "mismatch.h"
+#include "missing.h"
 #include "prefix.h"
 #include "sources.h"
 #include "subtree.h"
 #include "text.h"
 #include "ttsb.h"
-
-#define MAX_HINTS 100 /* searches through all names for a near one */
-
-struct resolution {
-    struct arena *a;
-    struct diag *d;
-    struct model *m;
-    const struct checkpoint *c;
-    struct coverage *covers; /* of each source */
-    bool *prefixed;          /* sources that E0309 was said of */
-    bool partial;
-    bool *claimed; /* tensors of the checkpoint */
-    bool *used;    /* those that a value reads a part of, or all */
-    size_t hints;  /* looked for so far */
-};
-
-static struct coverage *cover_of(struct resolution *r, const struct leaf *leaf)
-{
-    return &r->covers[leaf->file];
-}
 
 /* --- other spelling of weight norm --- */
 
@@ -173,119 +154,6 @@ static void bind_all(struct resolution *r)
     }
 }
 
-/* An optional output is absent when none of its sources is there. */
-static bool is_absent(const struct resolution *r, const struct leaf *leaf)
-{
-    const struct output *o;
-    bool absent = leaf->source == NO_SOURCE &&
-                  (leaf->pair == NULL || leaf->pair->source == NO_SOURCE);
-    if (!leaf->optional || !absent || leaf->output_count == 0)
-        return leaf->optional && absent;
-    o = &r->m->outputs[leaf->output];
-    for (uint32_t i = 0; i < o->leaf_count; i++)
-        absent = absent && output_leaf(r->m, o, i)->source == NO_SOURCE;
-    return absent;
-}
-
-static void say_absent(struct resolution *r, const struct leaf *leaf)
-{
-    struct output *o = NULL;
-    if (leaf->output_count > 0)
-        o = &r->m->outputs[leaf->output];
-    if (o != NULL ? o->absent : leaf->pair != NULL && !leaf->is_g)
-        return;
-    cover_of(r, leaf)->absent++;
-    if (o != NULL)
-        o->absent = true;
-    diag_add(r->d, "W0311", leaf->where,
-             "optional `%.*s` is absent: %.*s has no `%.*s`",
-             STR_ARG(o != NULL ? o->name : leaf->name),
-             STR_ARG(checkpoint_called(r->a, r->c, leaf->file)),
-             STR_ARG(leaf->name));
-}
-
-static bool may_be_missing(enum ttsb_dtype dtype)
-{
-    return spec_dtype_is_float(dtype) || dtype == TTSB_C64 ||
-           dtype == TTSB_F8_E4M3 || dtype == TTSB_F8_E5M2 ||
-           dtype == TTSB_F8_E8M0;
-}
-
-/* The outputs that need a missing leaf are missing as a whole. */
-static void lose_outputs(struct resolution *r, const struct leaf *leaf)
-{
-    const struct leaf *other = leaf->pair;
-    bool both = other != NULL && other->source == NO_SOURCE;
-    struct str called = checkpoint_called(r->a, r->c, leaf->file);
-    if (both && !leaf->is_g) /* g came first, and named this one */
-        return;
-    for (uint32_t i = 0; i < leaf->output_count; i++) {
-        struct output *o = &r->m->outputs[leaf->output + i];
-        o->missing = true;
-        if (may_be_missing(o->dtype))
-            diag_add(
-                r->d, "W0301", leaf->where,
-                "no tensor `%.*s`%s%.*s%s in %.*s; output `%.*s` is MISSING",
-                STR_ARG(leaf->name), both ? " and no `" : "",
-                STR_ARG(both ? other->name : (struct str){0}), both ? "`" : "",
-                STR_ARG(called), STR_ARG(o->name));
-        else
-            diag_add(r->d, "E0605", leaf->where,
-                     "`%.*s` cannot be missing: %s has no NaN to fill it with",
-                     STR_ARG(o->name), spec_dtype_name(o->dtype));
-    }
-}
-
-static void say_partial(struct resolution *r, const struct leaf *leaf)
-{
-    if (!leaf->dropped)
-        lose_outputs(r, leaf);
-    else
-        diag_add(r->d, "W0301", leaf->where, "no tensor `%.*s` to drop in %.*s",
-                 STR_ARG(leaf->name),
-                 STR_ARG(checkpoint_called(r->a, r->c, leaf->file)));
-}
-
-static void count_missing(struct resolution *r, const struct leaf *leaf)
-{
-    struct coverage *cover = cover_of(r, leaf);
-    cover->missing++;
-    if (cover->first_missing.n == 0)
-        cover->first_missing = leaf->name;
-}
-
-static void say_missing(struct resolution *r, const struct leaf *leaf)
-{
-    const struct leaf *other = leaf->pair;
-    struct str called = checkpoint_called(r->a, r->c, leaf->file);
-    struct diag_item *item;
-    count_missing(r, leaf);
-    if (r->partial && !leaf->optional) { /* half an optional pair: an error */
-        say_partial(r, leaf);
-        return;
-    }
-    if (leaf->dropped) {
-        item = diag_add(r->d, "E0306", leaf->where,
-                        "no tensor `%.*s` to drop in %.*s", STR_ARG(leaf->name),
-                        STR_ARG(called));
-        diag_help(r->d, item, "a stale drop: remove it");
-        return;
-    }
-    if (other != NULL && other->source != NO_SOURCE) {
-        item = diag_add(r->d, "E0311", leaf->where,
-                        "half a weight norm: `%.*s` is there, `%.*s` is not",
-                        STR_ARG(other->name), STR_ARG(leaf->name));
-        diag_note(r->d, item,
-                  "weight norm was removed from this checkpoint in "
-                  "part, or a tensor was lost");
-        return;
-    }
-    item = diag_add(r->d, "E0301", leaf->where, "no tensor `%.*s` in %.*s",
-                    STR_ARG(leaf->name), STR_ARG(called));
-    if (r->hints++ < MAX_HINTS)
-        mismatch_hint_missing(r->a, r->d, item, leaf, r->c, r->claimed);
-}
-
 /* --- dtypes --- */
 
 /* The leaves of a source that take their dtype from one `source_dtype:`. */
@@ -408,12 +276,12 @@ static void share_missing(struct model *m)
 static void judge_again(struct resolution *r, const struct leaf *leaf)
 {
     if (leaf->source == NO_SOURCE && r->partial && !leaf->reported)
-        say_partial(r, leaf);
+        missing_say_partial(r, leaf);
 }
 
 static void judge(struct resolution *r, struct leaf *leaf)
 {
-    struct coverage *cover = cover_of(r, leaf);
+    struct coverage *cover = missing_cover(r, leaf);
     if (r->prefixed[leaf->file])
         return;
     if (leaf->first_use != leaf) {
@@ -422,16 +290,16 @@ static void judge(struct resolution *r, struct leaf *leaf)
     }
     cover->wanted++;
     if (leaf->reported) {
-        count_missing(r, leaf);
+        missing_count(r, leaf);
         return;
     }
-    if (is_absent(r, leaf)) {
+    if (missing_is_absent(r, leaf)) {
         cover->wanted--;
-        say_absent(r, leaf);
+        missing_say_absent(r, leaf);
         return;
     }
     if (leaf->source == NO_SOURCE) {
-        say_missing(r, leaf);
+        missing_say(r, leaf);
         return;
     }
     if (r->used[leaf->source])

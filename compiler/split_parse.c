@@ -91,13 +91,16 @@ static const struct field split_fields[] = {
 static void check_loops(struct parser *p, const struct split *s)
 {
     for (size_t i = 0; i < s->loop_count; i++) {
+        struct diag_item *item;
         bool used = false;
         for (size_t k = 0; k < s->piece_count; k++)
             used = used || loop_in_name(s->pieces[k].name, s->loops[i].id);
-        if (!used)
-            diag_add(p->d, "E0203", diag_at(s->loops[i].at),
-                     "loop variable `%.*s` is never used in a target name",
-                     STR_ARG(s->loops[i].id));
+        if (used)
+            continue;
+        item = diag_add(p->d, "E0203", diag_at(s->loops[i].at),
+                        "loop variable `%.*s` is never used in a target name",
+                        STR_ARG(s->loops[i].id));
+        diag_note(p->d, item, "two iterations would define the same names");
     }
 }
 

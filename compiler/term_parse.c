@@ -4,6 +4,8 @@
  */
 #include "term_parse.h"
 
+#include "loop_parse.h"
+
 #define MAX_CALLS 32
 
 static const struct term *term(struct cursor *c);
@@ -39,6 +41,41 @@ static void each(struct cursor *c, struct arg *arg)
     cursor_expect(c, ",");
 }
 
+/* Whether a variable stands in a name or a range of a term. */
+static bool is_used(const struct term *t, struct str id)
+{
+    bool used = loop_in_name(t->name, id);
+    for (size_t i = 0; i < t->count && !used; i++) {
+        const struct arg *a = &t->args[i];
+        used = loop_in_name(a->name, id) || loop_in_expr(a->range.lo, id) ||
+               loop_in_expr(a->range.hi, id) ||
+               (a->term != NULL && is_used(a->term, id));
+    }
+    return used;
+}
+
+/* Whether a term may stand once only: zeros and second readings may repeat. */
+static bool is_single(const struct term *t)
+{
+    bool single = t->op == OP_LEAF || t->op == OP_WEIGHT_NORM;
+    for (size_t i = 0; i < t->count && !single && t->op != OP_ALSO; i++)
+        single = t->args[i].term != NULL && is_single(t->args[i].term);
+    return single;
+}
+
+static void check_each(struct cursor *c, const struct arg *arg)
+{
+    struct diag_item *item;
+    if (arg->each.n == 0 || is_used(arg->term, arg->each) ||
+        !is_single(arg->term))
+        return;
+    item = diag_add(c->d, "E0203", diag_at(arg->each_at),
+                    "`%.*s` of `each` is never used in a name or range of its "
+                    "term",
+                    STR_ARG(arg->each));
+    diag_note(c->d, item, "every turn would use the same source");
+}
+
 /* One argument of the given kind, behind its key if it has one. */
 static void argument(struct cursor *c, struct args *v, enum arg_kind kind,
                      struct str key)
@@ -55,6 +92,8 @@ static void argument(struct cursor *c, struct args *v, enum arg_kind kind,
     case ARG_TERMS:
         arg.term = term(c);
         ok = arg.term != NULL;
+        if (ok)
+            check_each(c, &arg);
         break;
     case ARG_RANGE:
         arg.range = cursor_range(c);
@@ -236,10 +275,15 @@ static bool may_end(struct cursor *c)
 /* `zeros [T]`, the only operation without arguments. */
 static struct term *zeros(struct cursor *c)
 {
-    struct cursor try = *c;
+    struct cursor try = *c, behind;
     struct term *t;
-    struct span at;
-    if (!cursor_word(&try, "zeros", &at) || cursor_peek(&try) != '[')
+    struct span at, dtype_at;
+    struct str dtype;
+    if (!cursor_word(&try, "zeros", &at))
+        return NULL;
+    behind = try;
+    cursor_id(&behind, &dtype, &dtype_at);
+    if (cursor_peek(&behind) != '[')
         return NULL;
     *c = try;
     t = arena_new(c->a, struct term, 1);
@@ -433,8 +477,10 @@ bool term_parse_drop(struct arena *a, struct diag *d, const struct node *n,
         struct diag_item *item =
             diag_add(d, "E0405", diag_at(n->raw),
                      "a drop needs the type of what it drops");
-        diag_help(d, item, "write `%.*s [axis=size, ...]: reason`",
-                  STR_ARG(span_text(n->raw)));
+        diag_help(d, item, "write `%.*s [%s]: reason`",
+                  STR_ARG(span_text(n->raw)),
+                  str_ends(span_text(n->raw), ".") ? "tensors=N, elements=M"
+                                                   : "axis=size, ...");
         return false;
     }
     return !c.failed;

@@ -21,11 +21,23 @@ static int compare_parts(const void *x, const void *y)
     return (a->owner > b->owner) - (a->owner < b->owner);
 }
 
-static void gap_add(struct text *gaps, size_t *count, uint64_t lo, uint64_t hi)
+/* Gaps while they are found. */
+struct gaps {
+    struct text text;
+    size_t count;
+};
+
+static void gap_add(struct gaps *g, struct tiling *t, uint64_t lo, uint64_t hi)
 {
-    if (lo < hi && ++*count <= MAX_GAPS)
-        text_format(gaps, "%s%" PRIu64 "..%" PRIu64, gaps->n > 0 ? ", " : "",
-                    lo, hi);
+    if (lo >= hi)
+        return;
+    if (g->count++ == 0) {
+        t->gap_lo = lo;
+        t->gap_hi = hi;
+    }
+    if (g->count <= MAX_GAPS)
+        text_format(&g->text, "%s%" PRIu64 "..%" PRIu64,
+                    g->text.n > 0 ? ", " : "", lo, hi);
 }
 
 static void overlap_add(struct arena *a, struct tiling *t, struct overlap o)
@@ -45,13 +57,13 @@ struct tiling tiling_line(struct arena *a, struct part *parts, size_t n,
                           uint64_t size)
 {
     struct tiling t = {0};
-    struct text gaps = {0};
+    struct gaps gaps = {0};
     uint64_t end = 0;
-    size_t last = 0, count = 0;
+    size_t last = 0;
     qsort(parts, n, sizeof *parts, compare_parts);
     for (size_t i = 0; i < n; i++) {
         const struct part *p = &parts[i];
-        gap_add(&gaps, &count, end, p->lo);
+        gap_add(&gaps, &t, end, p->lo);
         if (p->lo < end)
             overlap_add(a, &t,
                         (struct overlap){last, p->owner, p->lo,
@@ -61,11 +73,11 @@ struct tiling tiling_line(struct arena *a, struct part *parts, size_t n,
             last = p->owner;
         }
     }
-    gap_add(&gaps, &count, end, size);
-    if (count > MAX_GAPS)
-        text_format(&gaps, " and %zu more", count - MAX_GAPS);
-    t.gaps = arena_str(a, text_view(&gaps));
-    text_release(&gaps);
+    gap_add(&gaps, &t, end, size);
+    if (gaps.count > MAX_GAPS)
+        text_format(&gaps.text, " and %zu more", gaps.count - MAX_GAPS);
+    t.gaps = arena_str(a, text_view(&gaps.text));
+    text_release(&gaps.text);
     return t;
 }
 

@@ -27,6 +27,7 @@ struct overlap {
 
 struct tiling {
     struct str gaps; /* "4..8, 10..12", empty without any; the first 20 */
+    uint64_t gap_lo, gap_hi; /* the first */
     struct overlap *overlaps;
     size_t overlap_count, capacity;
 };

@@ -30,10 +30,12 @@ bool typing_range(struct typing *t, const struct range *r, struct axis axis,
         return false;
     }
     if (lo < 0 || (uint64_t)hi > axis.size) {
+        struct str text = arena_format(
+            arena_of(t),
+            r->hi == NULL ? "index %" PRId64 : "%" PRId64 "..%" PRId64, lo, hi);
         struct diag_item *item = typing_report(
-            t, "E0405", r->at,
-            "%" PRId64 "..%" PRId64 " does not lie in axis `%.*s`, 0..%" PRIu64,
-            lo, hi, STR_ARG(axis.name), axis.size);
+            t, "E0405", r->at, "%.*s is not inside axis `%.*s`, 0..%" PRIu64,
+            STR_ARG(text), STR_ARG(axis.name), axis.size);
         diag_fact(item,
                   arena_format(arena_of(t), "%" PRId64 " %" PRId64, lo, hi));
         return false;
@@ -100,8 +102,8 @@ bool typing_slice_step(struct typing *t, const struct term *term,
 /* The terms of a join while they are typed. */
 struct parts {
     const struct step **steps;
-    struct span *at;
-    size_t n, capacity, at_capacity;
+    struct diag_where *where;
+    size_t n, capacity, where_capacity;
 };
 
 static const struct step *zeros_step(struct typing *t, const struct term *term)
@@ -128,10 +130,10 @@ static bool part_add(struct typing *t, const struct term *join,
     if (v->n == v->capacity) {
         v->steps = arena_grow(arena_of(t), v->steps, sizeof *v->steps, v->n,
                               &v->capacity);
-        v->at = arena_grow(arena_of(t), v->at, sizeof *v->at, v->n,
-                           &v->at_capacity);
+        v->where = arena_grow(arena_of(t), v->where, sizeof *v->where, v->n,
+                              &v->where_capacity);
     }
-    v->at[v->n] = term->at;
+    v->where[v->n] = scope_where(t->scope, term->at);
     v->steps[v->n++] = s;
     return true;
 }
@@ -205,12 +207,12 @@ static bool check_fit(struct typing *t, const struct term *join,
         struct diag_item *item;
         if (fits(v->steps[0]->type, v->steps[k]->type, free))
             continue;
-        item = typing_report(
-            t, "E0410", v->at[k], "`%s`: term %zu is %.*s, the first is %.*s",
-            join->signature->name, k + 1,
-            STR_ARG(type_text(arena_of(t), v->steps[k]->type)),
-            STR_ARG(type_text(arena_of(t), v->steps[0]->type)));
-        diag_label(t->scope->d, item, v->at[0], "the first");
+        item = diag_add(t->scope->d, "E0410", v->where[k],
+                        "`%s`: term %zu is %.*s, the first is %.*s",
+                        join->signature->name, k + 1,
+                        STR_ARG(type_text(arena_of(t), v->steps[k]->type)),
+                        STR_ARG(type_text(arena_of(t), v->steps[0]->type)));
+        diag_label(t->scope->d, item, v->where[0].at, "the first");
         diag_note(t->scope->d, item,
                   free < 0 ? "all terms need the same axes in the same order"
                            : "only the axis along which they are joined may "
@@ -234,9 +236,13 @@ static bool join_dtype(struct typing *t, const struct term *join,
         } else if (spec_dtype_is_float(dtype) && spec_dtype_is_float(*out)) {
             *out = TTSB_F64;
         } else {
-            typing_report(t, "E0412", v->at[k], "`%s` of %s and %s",
-                          join->signature->name, spec_dtype_name(*out),
-                          spec_dtype_name(dtype));
+            struct diag_item *item =
+                diag_add(t->scope->d, "E0412", v->where[k], "`%s` of %s and %s",
+                         join->signature->name, spec_dtype_name(*out),
+                         spec_dtype_name(dtype));
+            diag_note(t->scope->d, item,
+                      "all terms are floats, or all of one dtype; nothing is "
+                      "cast inside a value");
             return false;
         }
     }

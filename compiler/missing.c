@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * missing.c - absent, MISSING, or an error.
+ */
+#include "missing.h"
+
+#include "mismatch.h"
+
+#define MAX_HINTS 100 /* searches through all names for a near one */
+#define MAX_LISTED 20 /* outputs that one finding names */
+
+struct coverage *missing_cover(struct resolution *r, const struct leaf *leaf)
+{
+    return &r->covers[leaf->file];
+}
+
+bool missing_is_absent(const struct resolution *r, const struct leaf *leaf)
+{
+    const struct output *o;
+    bool absent = leaf->source == NO_SOURCE &&
+                  (leaf->pair == NULL || leaf->pair->source == NO_SOURCE);
+    if (!leaf->optional || !absent || leaf->output_count == 0)
+        return leaf->optional && absent;
+    o = &r->m->outputs[leaf->output];
+    for (uint32_t i = 0; i < o->leaf_count; i++)
+        absent = absent && output_leaf(r->m, o, i)->source == NO_SOURCE;
+    return absent;
+}
+
+void missing_say_absent(struct resolution *r, const struct leaf *leaf)
+{
+    struct str called = checkpoint_called(r->a, r->c, leaf->file);
+    struct output *o = NULL;
+    if (leaf->output_count > 0)
+        o = &r->m->outputs[leaf->output];
+    if (o != NULL ? o->absent : leaf->pair != NULL && !leaf->is_g)
+        return;
+    missing_cover(r, leaf)->absent++;
+    if (o != NULL)
+        o->absent = true;
+    diag_add(r->d, "W0311", leaf->where,
+             "optional `%.*s` is absent: %.*s has no `%.*s`%s",
+             STR_ARG(o != NULL ? o->name : leaf->name), STR_ARG(called),
+             STR_ARG(leaf->name),
+             o != NULL && output_only_leaf(r->m, o) == NULL
+                 ? " and none of its other sources"
+                 : "");
+}
+
+static bool may_be_missing(enum ttsb_dtype dtype)
+{
+    return spec_dtype_is_float(dtype) || dtype == TTSB_C64 ||
+           dtype == TTSB_F8_E4M3 || dtype == TTSB_F8_E5M2 ||
+           dtype == TTSB_F8_E8M0;
+}
+
+/* "`a`", "`a` and `b`", "`a`, `b` and 7 more": the outputs of a leaf whose
+ * dtypes have a NaN, or have none; how many there are. */
+static size_t list_outputs(struct resolution *r, const struct leaf *leaf,
+                           bool with_nan, struct str *out)
+{
+    struct str last = {0};
+    size_t n = 0;
+    *out = (struct str){0};
+    for (uint32_t i = 0; i < leaf->output_count; i++) {
+        const struct output *o = &r->m->outputs[leaf->output + i];
+        if (may_be_missing(o->dtype) != with_nan)
+            continue;
+        if (n > 0 && n < MAX_LISTED)
+            *out = arena_format(r->a, "%.*s%s`%.*s`", STR_ARG(*out),
+                                n > 1 ? ", " : "", STR_ARG(last));
+        last = o->name;
+        n++;
+    }
+    if (n > MAX_LISTED)
+        *out = arena_format(r->a, "%.*s and %zu more", STR_ARG(*out),
+                            n - MAX_LISTED + 1);
+    else if (n > 0)
+        *out = arena_format(r->a, "%.*s%s`%.*s`", STR_ARG(*out),
+                            n > 1 ? " and " : "", STR_ARG(last));
+    return n;
+}
+
+/* The outputs that need a missing leaf are missing as a whole. */
+static void lose_outputs(struct resolution *r, const struct leaf *leaf)
+{
+    const struct leaf *other = leaf->pair;
+    bool both = other != NULL && other->source == NO_SOURCE;
+    struct str list;
+    size_t n;
+    if (both && !leaf->is_g) /* g came first, and named this one */
+        return;
+    for (uint32_t i = 0; i < leaf->output_count; i++)
+        r->m->outputs[leaf->output + i].missing = true;
+    n = list_outputs(r, leaf, true, &list);
+    if (n > 0)
+        diag_add(r->d, "W0301", leaf->where,
+                 "no tensor `%.*s`%s%.*s%s in %.*s; output%s %.*s %s MISSING",
+                 STR_ARG(leaf->name), both ? " and no `" : "",
+                 STR_ARG(both ? other->name : (struct str){0}), both ? "`" : "",
+                 STR_ARG(checkpoint_called(r->a, r->c, leaf->file)),
+                 n > 1 ? "s" : "", STR_ARG(list), n > 1 ? "are" : "is");
+    if (list_outputs(r, leaf, false, &list) > 0)
+        diag_add(r->d, "E0605", leaf->where,
+                 "%.*s cannot be missing: %s has no NaN to fill it with",
+                 STR_ARG(list),
+                 spec_dtype_name(r->m->outputs[leaf->output].dtype));
+}
+
+/* A source of the same optional output that is there, or NULL. */
+static const struct leaf *other_half(const struct resolution *r,
+                                     const struct leaf *leaf)
+{
+    const struct output *o;
+    if (!leaf->optional || leaf->output_count == 0)
+        return NULL;
+    o = &r->m->outputs[leaf->output];
+    for (uint32_t i = 0; i < o->leaf_count; i++)
+        if (output_leaf(r->m, o, i)->source != NO_SOURCE)
+            return output_leaf(r->m, o, i);
+    return NULL;
+}
+
+void missing_say_partial(struct resolution *r, const struct leaf *leaf)
+{
+    if (!leaf->dropped)
+        lose_outputs(r, leaf);
+    else
+        diag_add(r->d, "W0301", leaf->where, "no tensor `%.*s` to drop in %.*s",
+                 STR_ARG(leaf->name),
+                 STR_ARG(checkpoint_called(r->a, r->c, leaf->file)));
+}
+
+void missing_count(struct resolution *r, const struct leaf *leaf)
+{
+    struct coverage *cover = missing_cover(r, leaf);
+    cover->missing++;
+    if (cover->first_missing.n == 0)
+        cover->first_missing = leaf->name;
+}
+
+void missing_say(struct resolution *r, const struct leaf *leaf)
+{
+    const struct leaf *other = leaf->pair;
+    struct str called = checkpoint_called(r->a, r->c, leaf->file);
+    struct diag_item *item;
+    missing_count(r, leaf);
+    if (r->partial && !leaf->optional) { /* half an optional pair: an error */
+        missing_say_partial(r, leaf);
+        return;
+    }
+    if (leaf->dropped) {
+        item = diag_add(r->d, "E0306", leaf->where,
+                        "no tensor `%.*s` to drop in %.*s", STR_ARG(leaf->name),
+                        STR_ARG(called));
+        diag_help(r->d, item, "a stale drop: remove it");
+        return;
+    }
+    if (other != NULL && other->source != NO_SOURCE) {
+        item = diag_add(r->d, "E0311", leaf->where,
+                        "half a weight norm: `%.*s` is there, `%.*s` is not",
+                        STR_ARG(other->name), STR_ARG(leaf->name));
+        diag_note(r->d, item,
+                  "weight norm was removed from this checkpoint in "
+                  "part, or a tensor was lost");
+        return;
+    }
+    item = diag_add(r->d, "E0301", leaf->where, "no tensor `%.*s` in %.*s",
+                    STR_ARG(leaf->name), STR_ARG(called));
+    other = other_half(r, leaf);
+    if (other != NULL)
+        diag_note(r->d, item,
+                  "an optional output is absent as a whole; `%.*s` is there",
+                  STR_ARG(other->name));
+    if (r->hints++ < MAX_HINTS)
+        mismatch_hint_missing(r->a, r->d, item, leaf, r->c, r->claimed);
+}
