@@ -47,6 +47,39 @@ static struct str type_to_paste(struct arena *a, const struct st_tensor *t)
     return arena_format(a, "%.*s]", STR_ARG(s));
 }
 
+/* A line to paste where the caret stands: the block puts `root:` and `from:`
+ * before the names in it. */
+static void help_unclaimed(const struct leftovers *r, struct diag_item *item,
+                           const struct leaf *near, uint32_t index)
+{
+    static const char use[] = "use it under `tensors:` or put it under `drop:`";
+    const struct st_tensor *t = &r->c->tensors[index];
+    struct str type = type_to_paste(r->a, t), before = {0};
+    uint32_t source = r->c->places[index].source;
+    if (near != NULL)
+        before = str_cut(near->name, 0, near->prefix);
+    else if (r->m->spec->source_count > 0)
+        before = r->m->spec->sources[source].root;
+    if (before.n == 0)
+        diag_help(r->d, item, "%s: %.*s %.*s", use, STR_ARG(t->name),
+                  STR_ARG(type));
+    else if (near != NULL && t->name.n > before.n &&
+             str_begins(t->name, before))
+        diag_help(r->d, item,
+                  "%s of this block, whose names stand behind `%.*s`: %.*s "
+                  "%.*s",
+                  use, STR_ARG(before),
+                  STR_ARG(str_cut(t->name, before.n, t->name.n)),
+                  STR_ARG(type));
+    else
+        diag_help(r->d, item,
+                  "%s: %.*s %.*s; this is the full name, and names %s stand "
+                  "behind `%.*s`",
+                  use, STR_ARG(t->name), STR_ARG(type),
+                  near != NULL ? "in this block" : "of this source",
+                  STR_ARG(before));
+}
+
 static void say_unclaimed(const struct leftovers *r, const struct name_set *set,
                           uint32_t index)
 {
@@ -54,8 +87,6 @@ static void say_unclaimed(const struct leftovers *r, const struct name_set *set,
     uint32_t source = r->c->places[index].source;
     const struct leaf *near = nearest_leaf(r, source, example->name);
     struct diag_where where = {.at = sources_at(r->m->spec, source)};
-    bool rooted =
-        r->m->spec->source_count > 0 && r->m->spec->sources[source].root.n > 0;
     struct diag_item *item;
     if (near != NULL)
         where = (struct diag_where){near->where.at, near->where.use, NULL};
@@ -72,11 +103,7 @@ static void say_unclaimed(const struct leftovers *r, const struct name_set *set,
               STR_ARG(checkpoint_path(r->c, index)), STR_ARG(example->name),
               ttsb_dtype_name(example->dtype),
               STR_ARG(checkpoint_shape(r->a, example)), example->header_offset);
-    diag_help(r->d, item,
-              "use it under `tensors:` or put it under `drop:` (names there "
-              "are behind %sthe block's `from:`): %.*s %.*s",
-              rooted ? "the source's `root:` and " : "", STR_ARG(example->name),
-              STR_ARG(type_to_paste(r->a, example)));
+    help_unclaimed(r, item, near, index);
 }
 
 size_t leftover_check(const struct leftovers *r, uint32_t source)

@@ -139,6 +139,27 @@ void missing_count(struct resolution *r, const struct leaf *leaf)
         cover->first_missing = leaf->name;
 }
 
+/* Names are often copied whole into a block that has a `from:`: then the
+ * tensor is there, and is not said as unclaimed again. */
+static bool note_prefix(struct resolution *r, struct diag_item *item,
+                        const struct leaf *leaf)
+{
+    struct str before = str_cut(leaf->name, 0, leaf->prefix);
+    struct str written = str_cut(leaf->name, leaf->prefix, leaf->name.n);
+    bool rooted = r->m->spec->source_count > 0 &&
+                  r->m->spec->sources[leaf->file].root.n > 0;
+    uint32_t index;
+    if (before.n == 0 || !checkpoint_find(r->c, leaf->file, written, &index))
+        return false;
+    r->claimed[index] = true;
+    diag_note(r->d, item,
+              "`%s%.*s`%s is put before it; without that the name is in the "
+              "checkpoint",
+              rooted ? "" : "from: ", STR_ARG(before),
+              rooted ? ", of `root:` and `from:`," : "");
+    return true;
+}
+
 void missing_say(struct resolution *r, const struct leaf *leaf)
 {
     const struct leaf *other = leaf->pair;
@@ -172,6 +193,6 @@ void missing_say(struct resolution *r, const struct leaf *leaf)
         diag_note(r->d, item,
                   "an optional output is absent as a whole; `%.*s` is there",
                   STR_ARG(other->name));
-    if (r->hints++ < MAX_HINTS)
+    if (!note_prefix(r, item, leaf) && r->hints++ < MAX_HINTS)
         mismatch_hint_missing(r->a, r->d, item, leaf, r->c, r->claimed);
 }

@@ -62,6 +62,7 @@ struct leaf {
     bool spelled;        /* name made from a weight norm's stem */
     struct span keep_at; /* of a weight norm: `keep=` in the spec */
     uint32_t keep;       /* of a magnitude: its axis of size > 1 */
+    uint32_t prefix;     /* bytes of `root:` and `from:` before its name */
     struct str stem;     /* of a weight norm */
     uint32_t number;     /* n of `$n`, first use in file order */
     uint32_t output;     /* the first that it feeds, if not dropped */

@@ -111,6 +111,7 @@ static struct leaf *leaf_new(struct typing *t, struct span at,
     leaf->dropped = t->reason != NULL;
     leaf->reason = t->reason;
     leaf->file = sources_find(t->model->spec, t->say->source);
+    leaf->prefix = (uint32_t)t->from.n;
     leaf->source = NO_SOURCE;
     leaf->number = NO_NUMBER;
     leaf->first_use = leaf;
