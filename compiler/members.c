@@ -111,6 +111,17 @@ static struct member *child(struct builder *b, struct member *parent,
     return m;
 }
 
+/* `0conv`: digits of `to:`, and what the name in the spec begins with. */
+static bool lacks_dot(const struct output *o, struct str component)
+{
+    size_t n = 0;
+    struct str name;
+    while (n < component.n && isdigit((unsigned char)component.p[n]))
+        n++;
+    name = str_cut(component, n, component.n);
+    return n > 0 && name.n > 0 && str_begins(span_text(o->where.at), name);
+}
+
 static void name_fault(struct builder *b, const struct output *o,
                        struct str component, const char *why)
 {
@@ -118,6 +129,10 @@ static void name_fault(struct builder *b, const struct output *o,
         b->d, "E0503", o->where, "target `%.*s` cannot be a member: `%.*s`",
         STR_ARG(o->name), STR_ARG(component));
     diag_note(b->d, item, "%s", why);
+    if (lacks_dot(o, component))
+        diag_help(b->d, item,
+                  "no dot is added between `to:` and a name: let `to:` end in "
+                  "one");
 }
 
 /* False if the name breaks the rule by itself. */

@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 
+#include "dots.h"
 #include "leftover.h"
 #include "mismatch.h"
 #include "missing.h"
@@ -361,6 +362,7 @@ bool resolve_model(struct arena *a, struct diag *d, struct model *m,
     bind_all(&r);
     for (uint32_t i = 0; i < c->source_count; i++)
         check_prefix(&r, i);
+    dots_check(&(struct dots_run){a, d, m, c, r.claimed, r.prefixed});
     check_spelling(&r);
     check_dtypes(&r);
     for (size_t i = 0; i < m->leaf_count; i++)
