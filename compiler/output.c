@@ -63,6 +63,18 @@ static struct str axes_text(struct arena *a, struct type t)
     return arena_format(a, "%.*s]", STR_ARG(s));
 }
 
+/* The order may be a slip in the type of a source that needs no operation. */
+static const char *type_doubt(const struct output *o)
+{
+    const struct axis *x = o->type.axes;
+    if (o->value->term->op != OP_LEAF)
+        return "";
+    if (o->type.rank == 2 && str_is(x[0].name, "in") &&
+        str_is(x[1].name, "out"))
+        return "; an nn.Linear is stored [out, in] and needs none";
+    return "; else mend its type";
+}
+
 static void order_violated(struct arena *a, struct diag *d,
                            const struct model *m, const struct output *o,
                            uint32_t first, uint32_t second)
@@ -87,13 +99,15 @@ static void order_violated(struct arena *a, struct diag *d,
     if (o->type.rank == 2)
         diag_help(d, item,
                   "transpose(...) [%.*s=%llu, %.*s=%llu], if the "
-                  "checkpoint really stores it so",
+                  "checkpoint really stores it so%s",
                   STR_ARG(x[1].name), (unsigned long long)x[1].size,
-                  STR_ARG(x[0].name), (unsigned long long)x[0].size);
+                  STR_ARG(x[0].name), (unsigned long long)x[0].size,
+                  type_doubt(o));
     else
         diag_help(d, item,
-                  "permute(...) into the layout's order, with the "
-                  "type of the result behind it");
+                  "permute(...) into the layout's order, with the type of the "
+                  "result behind it, if the checkpoint really stores it so%s",
+                  type_doubt(o));
 }
 
 static void not_in_layout(struct arena *a, struct diag *d,
