@@ -213,14 +213,41 @@ static bool same_shape(const struct leaf *leaf, const struct st_tensor *t)
     return leaf->type.rank == t->rank && same_sizes(leaf, t);
 }
 
-/* In the same module, or a slip of at most two letters. */
-static bool is_near(struct str wanted, struct str prefix, struct str name)
+/* What a missing name may have been meant to be. */
+struct hints {
+    struct str near[3]; /* of the same module */
+    struct str slip;    /* elsewhere: at most two letters differ */
+    size_t near_count, slip_count, slip_distance;
+    size_t near_last, slip_first; /* their tensors */
+};
+
+static bool is_beside(struct str prefix, struct str name)
 {
+    return str_begins(name, prefix) && parent_length(name) == prefix.n;
+}
+
+static void hint_add(struct hints *h, const struct leaf *leaf, struct str name,
+                     size_t index)
+{
+    struct str wanted = leaf->name;
     size_t longer = wanted.n > name.n ? wanted.n : name.n;
-    size_t shorter = wanted.n > name.n ? name.n : wanted.n;
-    if (str_begins(name, prefix) && parent_length(name) == prefix.n)
-        return true;
-    return longer - shorter <= 2 && suggest_distance(name, wanted, 2) <= 2;
+    size_t shorter = wanted.n > name.n ? name.n : wanted.n, distance;
+    if (is_beside(str_cut(wanted, 0, parent_length(wanted)), name)) {
+        h->near[h->near_count++] = name;
+        h->near_last = index;
+        return;
+    }
+    distance = longer - shorter > 2 ? 3 : suggest_distance(name, wanted, 2);
+    if (distance > 2 || (h->slip_count > 0 && distance > h->slip_distance))
+        return;
+    if (h->slip_count > 0 && distance == h->slip_distance) {
+        h->slip_count++;
+        return;
+    }
+    h->slip_count = 1;
+    h->slip = name;
+    h->slip_distance = distance;
+    h->slip_first = index;
 }
 
 void mismatch_hint_missing(struct arena *a, struct diag *d,
@@ -228,23 +255,22 @@ void mismatch_hint_missing(struct arena *a, struct diag *d,
                            const struct checkpoint *c, bool *claimed)
 {
     const struct checkpoint_source *of = &c->sources[leaf->file];
-    struct str prefix = str_cut(leaf->name, 0, parent_length(leaf->name));
-    struct str near[3] = {{0}};
-    size_t n = 0, last = 0;
+    struct hints h = {0};
     (void)a;
-    for (size_t i = of->first; i < of->first + of->count && n < 3; i++) {
-        const struct st_tensor *t = &c->tensors[i];
-        if (!claimed[i] && same_shape(leaf, t) &&
-            is_near(leaf->name, prefix, t->name)) {
-            near[n++] = t->name;
-            last = i;
-        }
-    }
-    if (n == 1) /* one slip, one finding: it is not said as unclaimed again */
-        claimed[last] = true;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = of->first; i < of->first + of->count && h.near_count < 3;
+         i++)
+        if (!claimed[i] && same_shape(leaf, &c->tensors[i]))
+            hint_add(&h, leaf, c->tensors[i].name, i);
+    /* one slip, one finding: it is not said as unclaimed again */
+    if (h.near_count == 1)
+        claimed[h.near_last] = true;
+    if (h.near_count == 0 && h.slip_count == 1)
+        claimed[h.slip_first] = true;
+    if (h.near_count == 0 && h.slip_count > 0)
+        h.near[h.near_count++] = h.slip;
+    for (size_t i = 0; i < h.near_count; i++)
         diag_note(d, item,
                   "the checkpoint has `%.*s`, of the same shape and neither "
                   "used nor dropped",
-                  STR_ARG(near[i]));
+                  STR_ARG(h.near[i]));
 }
