@@ -34,6 +34,8 @@ static const struct option {
     {'M', "-MD", "--depfile", NULL,
      "list the inputs in FILE.d, for Make and Ninja"},
     {'F', "-MF", "--depfile-name", "NAME", "list them in NAME instead"},
+    {'m', "", "--map", "NAME",
+     "write to NAME where each tensor went, and from what it was made"},
     {'I', "", "--if-changed", NULL,
      "do nothing if FILE.stamp shows that nothing changed"},
     {'p', "", "--progress", "WHEN",
@@ -191,6 +193,9 @@ static bool apply(const struct option *o, const char *value, struct args *args)
         return true;
     case 'F':
         args->depfile_name = value;
+        return value[0] != '\0';
+    case 'm':
+        args->map = value;
         return value[0] != '\0';
     case 'I':
         args->if_changed = true;

@@ -30,6 +30,7 @@ struct args {
     int source_count;
     const char *output;
     const char *depfile_name; /* -MF, or NULL */
+    const char *map;          /* --map, or NULL */
     unsigned jobs;
     bool quiet, partial, json, depfile, if_changed;
     enum progress_when progress; /* NEVER if quiet */

@@ -7,24 +7,57 @@
 #include <inttypes.h>
 
 #include "hash.h"
+#include "sources.h"
 #include "text.h"
 
-static void put_leaf(struct text *t, const struct step *s)
+/* A value on its way into a text. */
+struct writer {
+    struct text *t;
+    const struct model *m;
+    bool names; /* of sources, in place of `$n` */
+};
+
+static void put_name(const struct writer *w, const struct leaf *leaf,
+                     struct str name)
 {
-    text_format(t, "$%" PRIu32 ":%s ", s->leaf->number,
-                spec_dtype_name(s->leaf->dtype));
-    type_print(t, s->type);
+    sources_put(w->t, w->m->spec, leaf->file, name);
 }
 
-static void put_axis(struct text *t, struct type type, uint32_t axis)
+/* A weight norm's direction stands for both of its sources. */
+static void put_typed(const struct writer *w, const struct step *s,
+                      const struct leaf *leaf)
+{
+    if (w->names)
+        put_name(w, leaf, leaf->spelled ? leaf->stem : leaf->name);
+    else
+        text_format(w->t, "$%" PRIu32, leaf->number);
+    text_format(w->t, ":%s ", spec_dtype_name(leaf->dtype));
+    type_print(w->t, s->type);
+}
+
+static void put_leaf(const struct writer *w, const struct step *s)
+{
+    const struct leaf *leaf = s->leaf;
+    if (w->names)
+        text_c(w->t, leaf->also ? "also(" : leaf->twin != NULL ? "same(" : "");
+    put_typed(w, s, leaf);
+    if (w->names && leaf->twin != NULL) {
+        text_c(w->t, ",");
+        put_typed(w, s, leaf->twin);
+    }
+    if (w->names && (leaf->also || leaf->twin != NULL))
+        text_c(w->t, ")");
+}
+
+static void put_axis(const struct writer *w, struct type type, uint32_t axis)
 {
     if (type.axes[axis].name.n > 0)
-        text_str(t, type.axes[axis].name);
+        text_str(w->t, type.axes[axis].name);
     else
-        text_format(t, "#%" PRIu32, axis);
+        text_format(w->t, "#%" PRIu32, axis);
 }
 
-static void put_step(struct text *t, const struct step *s);
+static void put_step(const struct writer *w, const struct step *s);
 
 static const char *op_text(enum op op)
 {
@@ -48,94 +81,107 @@ static const char *op_text(enum op op)
     }
 }
 
-static void put_norm(struct text *t, const struct step *s)
+static void put_norm(const struct writer *w, const struct step *s)
 {
-    text_c(t, "weight_norm(");
-    put_leaf(t, s);
-    text_c(t, ",keep=");
+    text_c(w->t, "weight_norm(");
+    if (w->names && !s->leaf->spelled) {
+        text_c(w->t, "g=");
+        put_name(w, s->g, s->g->name);
+        text_c(w->t, ",v=");
+    }
+    put_typed(w, s, s->leaf);
+    text_c(w->t, ",keep=");
     if (s->keep == KEEP_NONE)
-        text_c(t, "none");
+        text_c(w->t, "none");
     else
-        put_axis(t, s->type, s->keep);
+        put_axis(w, s->type, s->keep);
 }
 
 /* What stands behind the first argument. */
-static void put_arguments(struct text *t, const struct step *s)
+static void put_arguments(const struct writer *w, const struct step *s)
 {
     for (uint32_t i = 0; s->op == OP_PERMUTE && i < s->type.rank; i++) {
-        text_c(t, ",");
-        put_axis(t, s->arg->type, s->order[i]);
+        text_c(w->t, ",");
+        put_axis(w, s->arg->type, s->order[i]);
     }
     for (uint32_t i = 0; s->op == OP_SQUEEZE && i < s->arg->type.rank; i++) {
         if ((s->removed >> i & 1) == 0)
             continue;
-        text_c(t, ",");
-        put_axis(t, s->arg->type, i);
+        text_c(w->t, ",");
+        put_axis(w, s->arg->type, i);
     }
     if (s->op != OP_SLICE)
         return;
-    text_c(t, ",");
-    put_axis(t, s->arg->type, s->axis);
-    text_format(t, ",%" PRIu64 "..%" PRIu64, s->lo,
+    text_c(w->t, ",");
+    put_axis(w, s->arg->type, s->axis);
+    text_format(w->t, ",%" PRIu64 "..%" PRIu64, s->lo,
                 s->lo + s->type.axes[s->axis].size);
 }
 
-static void put_parts(struct text *t, const struct step *s)
+static void put_parts(const struct writer *w, const struct step *s)
 {
-    put_axis(t, s->type, s->axis);
+    put_axis(w, s->type, s->axis);
     for (size_t i = 0; i < s->part_count; i++) {
-        text_c(t, ",");
-        put_step(t, s->parts[i]);
+        text_c(w->t, ",");
+        put_step(w, s->parts[i]);
     }
 }
 
-static void put_step(struct text *t, const struct step *s)
+static void put_step(const struct writer *w, const struct step *s)
 {
     if (s->op == OP_LEAF) {
-        put_leaf(t, s);
+        put_leaf(w, s);
         return;
     }
     if (s->op == OP_WEIGHT_NORM) {
-        put_norm(t, s);
+        put_norm(w, s);
     } else {
-        text_format(t, "%s(", op_text(s->op));
+        text_format(w->t, "%s(", op_text(s->op));
         if (s->part_count > 0)
-            put_parts(t, s);
+            put_parts(w, s);
         else if (s->op != OP_ZEROS)
-            put_step(t, s->arg);
-        put_arguments(t, s);
+            put_step(w, s->arg);
+        put_arguments(w, s);
     }
-    text_c(t, ")");
-    type_print(t, s->type);
+    text_c(w->t, ")");
+    type_print(w->t, s->type);
 }
 
-static void put_value(struct text *t, const struct model *m,
-                      const struct output *o)
+static void put_value(const struct writer *w, const struct output *o)
 {
     bool cast = o->step != NULL && spec_dtype_is_integer(o->step->dtype) &&
                 o->dtype != o->step->dtype;
     if (o->step == NULL) {
-        text_format(t, "alias(%.*s)", STR_ARG(m->outputs[o->alias_of].name));
+        text_format(w->t, "alias(%.*s)",
+                    STR_ARG(w->m->outputs[o->alias_of].name));
         return;
     }
     if (cast)
-        text_c(t, "cast(");
-    put_step(t, o->step);
+        text_c(w->t, "cast(");
+    put_step(w, o->step);
     if (!cast)
         return;
-    text_format(t, ",%s)", spec_dtype_name(o->dtype));
-    type_print(t, o->type);
+    text_format(w->t, ",%s)", spec_dtype_name(o->dtype));
+    type_print(w->t, o->type);
 }
 
 struct str contract_expression(struct arena *a, const struct model *m,
                                const struct output *o)
 {
     struct text t = {0};
+    struct writer w = {&t, m, false};
     struct str s;
-    put_value(&t, m, o);
+    put_value(&w, o);
     s = arena_str(a, text_view(&t));
     text_release(&t);
     return s;
+}
+
+void contract_readable(struct text *t, const struct model *m,
+                       const struct output *o)
+{
+    struct writer w = {t, m, true};
+    put_value(&w, o);
 }
 
 static void put_string(struct text *t, struct str s)
@@ -176,12 +222,13 @@ static void put_constant(struct text *t, const struct constant_value *v)
 static void put_output(struct text *t, const struct model *m,
                        const struct output *o)
 {
+    struct writer w = {t, m, false};
     text_format(t, "tensor %.*s %s ", STR_ARG(o->name),
                 spec_dtype_name(o->dtype));
     type_print(t, o->type);
     text_format(t, " %.*s %" PRIu64 "%s = ", STR_ARG(m->groups[o->group].name),
                 o->offset, o->optional ? " optional" : "");
-    put_value(t, m, o);
+    put_value(&w, o);
     text_c(t, "\n");
 }
 

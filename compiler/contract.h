@@ -19,4 +19,10 @@ void contract_seal(struct model *m);
 struct str contract_expression(struct arena *a, const struct model *m,
                                const struct output *o);
 
+/* Appends the same for people: in place of `$n` a source's name as
+ * sources_put has it, of a weight norm both or the stem, and with `also` and
+ * `same`, which the contract does not hold. */
+void contract_readable(struct text *t, const struct model *m,
+                       const struct output *o);
+
 #endif

@@ -296,6 +296,8 @@ static int write_superblock(struct emission *e, struct emitted *out)
     memcpy(SB(b, root), out->root, sizeof out->root);
     store_u64(SB(b, self_hash), ttsb__hash64(b, sizeof b));
     out->size = e->layout.size;
+    out->offsets = e->layout.offset;
+    out->groups = e->layout.group;
     return outfile_write(&e->file, 0, b, sizeof b);
 }
 

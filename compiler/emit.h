@@ -22,6 +22,8 @@ struct emit_target {
 struct emitted {
     uint64_t size; /* of the file */
     uint8_t root[16];
+    const uint64_t *offsets; /* of each output, in the file; in the arena */
+    const uint64_t *groups;  /* of each group */
 };
 
 /* False after a finding (E06xx for values, E0704 and E0705 for the system). */

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 static const struct command commands[] = {
-    {"compile", "SPEC [CHECKPOINT...]", 1, ANY_NUMBER, "OSjqPMFIp",
+    {"compile", "SPEC [CHECKPOINT...]", 1, ANY_NUMBER, "OSjqPMFmIp",
      "Compiles CHECKPOINT by SPEC into a blob.\nEverything is checked before "
      "any weight is read; on any error no blob is written.\nA CHECKPOINT is a "
      "safetensors file, a folder or a .safetensors.index.json;\nwhere SPEC has "

@@ -29,6 +29,18 @@ void meta_string(struct text *t, struct str s)
     text_c(t, "\"");
 }
 
+void meta_word(struct text *t, struct str s)
+{
+    bool plain = s.n > 0;
+    for (size_t i = 0; i < s.n && plain; i++)
+        plain = s.p[i] > ' ' && s.p[i] < 0x7f &&
+                strchr("\"(),:=[\\]", s.p[i]) == NULL;
+    if (plain)
+        text_str(t, s);
+    else
+        meta_string(t, s);
+}
+
 /* One tensor of the checkpoint; without a digest if it was not read, without
  * a source if the spec has no `sources:`. */
 static void put_source(struct text *t, const struct st_tensor *s,

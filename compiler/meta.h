@@ -20,4 +20,8 @@ void meta_write(struct arena *a, struct text *t, const struct model *m,
 /* A JSON string in the canonical form. */
 void meta_string(struct text *t, struct str s);
 
+/* s itself if it is a word that needs no quotes: printable ASCII without
+ * blanks and any of `"(),:=[\]`. Else a JSON string. */
+void meta_word(struct text *t, struct str s);
+
 #endif

@@ -48,8 +48,7 @@ static uint64_t index_at(const struct lattice *l, uint64_t x)
     return x > l->start ? (x - l->start + l->step - 1) / l->step : 0;
 }
 
-/* Keeps what lies in [lo, lo + n). */
-static void slice(struct region *r, uint32_t axis, uint64_t lo, uint64_t n)
+void region_slice(struct region *r, uint32_t axis, uint64_t lo, uint64_t n)
 {
     struct lattice *l = &r->axes[axis];
     uint64_t first = index_at(l, lo), last = index_at(l, lo + n);
@@ -119,7 +118,7 @@ static void add_value(struct arena *a, struct regions *v, const struct step *s)
         else if (s->op == OP_SQUEEZE)
             squeeze(&v->p[i], s);
         else if (s->op == OP_SLICE)
-            slice(&v->p[i], s->axis, s->lo, s->type.axes[s->axis].size);
+            region_slice(&v->p[i], s->axis, s->lo, s->type.axes[s->axis].size);
     }
 }
 
@@ -148,6 +147,14 @@ bool region_is_whole(const struct region *r)
     return r->leaf != NULL && is_whole(r->leaf, &r->box);
 }
 
+uint64_t regions_zeros(const struct regions *v)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < v->n; i++)
+        n += v->p[i].leaf == NULL ? region_elements(&v->p[i]) : 0;
+    return n;
+}
+
 bool region_meet(const struct region *r, const struct box *b, uint64_t *first,
                  uint64_t *count)
 {
@@ -173,17 +180,6 @@ struct regions plan_value(struct arena *a, const struct step *s)
             v.p[n++] = v.p[i];
     v.n = n;
     return v;
-}
-
-uint64_t plan_zeros(const struct step *s)
-{
-    struct arena scratch = {0};
-    struct regions v = plan_value(&scratch, s);
-    uint64_t n = 0;
-    for (size_t i = 0; i < v.n; i++)
-        n += v.p[i].leaf == NULL ? region_elements(&v.p[i]) : 0;
-    arena_release(&scratch);
-    return n;
 }
 
 static void claim(struct arena *a, struct leaf *leaf, const struct box *b)

@@ -41,9 +41,6 @@ struct regions {
 /* The regions of a value, in order of use; empty ones are left out. */
 struct regions plan_value(struct arena *a, const struct step *s);
 
-/* How many elements of a value are zeros that were put in. */
-uint64_t plan_zeros(const struct step *s);
-
 /* Writes to each leaf of a value which part of it is used (`box`). */
 void plan_claims(struct arena *a, const struct step *s);
 
@@ -51,6 +48,12 @@ void plan_claims(struct arena *a, const struct step *s);
  * [first[i], first[i] + count[i]) along each axis. False if it is empty. */
 bool region_meet(const struct region *r, const struct box *b, uint64_t *first,
                  uint64_t *count);
+
+/* How many elements of a value are zeros that were put in. */
+uint64_t regions_zeros(const struct regions *v);
+
+/* Keeps what lies in [lo, lo + n) of an axis of the output. */
+void region_slice(struct region *r, uint32_t axis, uint64_t lo, uint64_t n);
 
 /* Elements of a region. */
 uint64_t region_elements(const struct region *r);

@@ -72,6 +72,15 @@ static size_t *kind_of(struct kinds *k, const struct output *o,
                            : &k->copies;
 }
 
+static uint64_t count_zeros(const struct output *o)
+{
+    struct arena scratch = {0};
+    struct regions v = plan_value(&scratch, o->step);
+    uint64_t n = regions_zeros(&v);
+    arena_release(&scratch);
+    return n;
+}
+
 static struct kinds count_kinds(const struct model *m)
 {
     struct kinds k = {0};
@@ -82,7 +91,7 @@ static struct kinds count_kinds(const struct model *m)
         ++*kind_of(&k, o, &made);
         k.bytes += o->step != NULL ? o->size : 0;
         if (made.zeros && !o->absent && !o->missing)
-            k.zeros += plan_zeros(o->step);
+            k.zeros += count_zeros(o);
     }
     return k;
 }

@@ -10,6 +10,7 @@
 
 #include "depfile.h"
 #include "hash.h"
+#include "map.h"
 #include "outfile.h"
 
 /* --- names that clash --- */
@@ -71,6 +72,14 @@ static bool check_depfile(struct run *r, const struct sidecar *s)
     return check_clash(r, s->depfile, s->output, "the output") &&
            check_clash(r, s->depfile, s->stamp_path, "the stamp") &&
            check_inputs(r, s->depfile, s);
+}
+
+static bool check_map(struct run *r, const struct sidecar *s)
+{
+    return check_clash(r, s->map, s->output, "the output") &&
+           check_clash(r, s->map, s->depfile, "the depfile") &&
+           check_clash(r, s->map, s->stamp_path, "the stamp") &&
+           check_inputs(r, s->map, s);
 }
 
 /* --- the lists --- */
@@ -164,13 +173,17 @@ static bool make_rule(struct run *r, struct sidecar *s)
     return ok;
 }
 
-static bool write_text(struct run *r, struct str path, struct str text)
+static bool say_written(struct run *r, struct str path, int error)
 {
-    int error = outfile_write_text(&r->arena, path, text);
     if (error != 0)
         diag_add_file(&r->diag, "E0704", path, DIAG_NO_OFFSET,
                       "cannot write: %s", outfile_error(error));
     return error == 0;
+}
+
+static bool write_text(struct run *r, struct str path, struct str text)
+{
+    return say_written(r, path, outfile_write_text(&r->arena, path, text));
 }
 
 /* --- stages --- */
@@ -190,17 +203,20 @@ bool sidecar_begin(struct run *r, const struct args *args, struct sidecar *s)
         s->depfile = str_c(args->depfile_name);
     else if (args->depfile)
         s->depfile = arena_format(a, "%s.d", args->output);
+    if (args->map != NULL)
+        s->map = str_c(args->map);
     if (!args->if_changed)
         return false;
     s->stamp_path = stamp_path(a, s->output);
     s->stamp.allow_partial = args->partial;
     s->stamp.output.path = s->output;
+    s->stamp.map.path = s->map;
     list_given(a, args, &s->stamp);
     if (stamp_program(a, &s->stamp) &&
         stamp_is_current(a, s->stamp_path, &s->stamp)) {
-        bool ok =
-            s->depfile.n == 0 || (check_depfile(r, s) && make_rule(r, s) &&
-                                  write_text(r, s->depfile, s->rule));
+        bool ok = check_map(r, s) && (s->depfile.n == 0 ||
+                                      (check_depfile(r, s) && make_rule(r, s) &&
+                                       write_text(r, s->depfile, s->rule)));
         if (ok)
             say_current(args, s);
         return true;
@@ -212,7 +228,8 @@ bool sidecar_begin(struct run *r, const struct args *args, struct sidecar *s)
 bool sidecar_prepare(struct run *r, const struct checkpoint *c,
                      struct sidecar *s)
 {
-    if (s->depfile.n == 0 && s->stamp_path.n == 0)
+    s->checkpoint = c;
+    if (s->depfile.n == 0 && s->stamp_path.n == 0 && s->map.n == 0)
         return true;
     if (s->stamp_path.n > 0 && !stamp_program(&r->arena, &s->stamp)) {
         diag_add_file(&r->diag, "E0705", s->stamp_path, DIAG_NO_OFFSET,
@@ -225,8 +242,24 @@ bool sidecar_prepare(struct run *r, const struct checkpoint *c,
         s->stamp.partial = s->stamp.partial || r->model.outputs[i].missing;
     return list_files(r, c, &s->stamp) && check_depfile(r, s) &&
            check_clash(r, s->stamp_path, s->output, "the output") &&
-           check_inputs(r, s->stamp_path, s) &&
+           check_inputs(r, s->stamp_path, s) && check_map(r, s) &&
            (s->depfile.n == 0 || make_rule(r, s));
+}
+
+static bool write_map(struct run *r, const struct emitted *blob,
+                      struct sidecar *s)
+{
+    struct map_of of = {&r->model, s->checkpoint, blob};
+    uint64_t size;
+    if (!say_written(r, s->map, map_write(&of, &r->arena, s->map, &size)))
+        return false;
+    if (s->stamp_path.n == 0)
+        return true;
+    if (stamp_stat(&s->stamp.map) == 0 && s->stamp.map.size == size)
+        return true;
+    diag_add_file(&r->diag, "E0704", s->map, DIAG_NO_OFFSET,
+                  "the map changed before its stamp was written");
+    return false;
 }
 
 static bool write_stamp(struct run *r, const struct emitted *blob,
@@ -250,6 +283,8 @@ static bool write_stamp(struct run *r, const struct emitted *blob,
 bool sidecar_write(struct run *r, const struct emitted *blob, struct sidecar *s)
 {
     if (s->depfile.n > 0 && !write_text(r, s->depfile, s->rule))
+        return false;
+    if (s->map.n > 0 && !write_map(r, blob, s))
         return false;
     return s->stamp_path.n == 0 || write_stamp(r, blob, s);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * sidecar.h - the small files beside an output: OUT.d and OUT.stamp.
+ * sidecar.h - the small files beside an output: OUT.d, OUT.stamp, a map.
  *
  * In: a run's arguments, its spec, its checkpoint. Out: with -MD a depfile,
- * with --if-changed a stamp, or the news that nothing is to be done.
+ * with --if-changed a stamp, or the news that nothing is to be done; with --map
+ * a map.
  * Invariant: each is written after the output stands, whole or not at all; a
  * stamp has the states that files had when the run opened them. Neither enters
  * the output or an identity.
@@ -18,8 +19,9 @@
 
 /* Filled by sidecar_begin; a path is empty if that file is not asked for. */
 struct sidecar {
-    struct str output, depfile, stamp_path;
+    struct str output, depfile, stamp_path, map;
     struct str rule; /* of the depfile */
+    const struct checkpoint *checkpoint;
     struct stamp stamp;
 };
 

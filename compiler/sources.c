@@ -5,6 +5,7 @@
 #include "sources.h"
 
 #include "cursor.h"
+#include "meta.h"
 #include "suggest.h"
 
 /* --- reading --- */
@@ -92,6 +93,16 @@ struct str sources_name(struct arena *a, const struct spec *s, uint32_t number,
     if (s->source_count == 0)
         return name;
     return join(a, join(a, s->sources[number].id, str_c(":")), name);
+}
+
+void sources_put(struct text *t, const struct spec *s, uint32_t number,
+                 struct str name)
+{
+    if (s->source_count > 0) {
+        text_str(t, s->sources[number].id);
+        text_c(t, ":");
+    }
+    meta_word(t, name);
 }
 
 /* --- roots --- */

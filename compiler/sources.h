@@ -37,6 +37,10 @@ struct str sources_list(struct arena *a, const struct spec *s);
 struct str sources_name(struct arena *a, const struct spec *s, uint32_t number,
                         struct str name);
 
+/* Appends the same, as meta_word has the name. */
+void sources_put(struct text *t, const struct spec *s, uint32_t number,
+                 struct str name);
+
 /* Evaluates each `root:` in the scope of the spec's dims. */
 void sources_evaluate(const struct scope *scope, struct spec *s);
 

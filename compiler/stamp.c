@@ -193,6 +193,11 @@ void stamp_write(const struct stamp *s, struct text *t)
     put_hash(t, "output", s->root);
     put_state(t, &s->output);
     put_path(t, s->output.path);
+    if (s->map.path.n > 0) {
+        text_c(t, "map");
+        put_state(t, &s->map);
+        put_path(t, s->map.path);
+    }
     text_format(t, "partial %d\nopened", s->partial);
     put_time(t, s->opened);
     text_c(t, "\n");
@@ -316,6 +321,7 @@ bool stamp_is_current(struct arena *a, struct str path, struct stamp *s)
         ok = shards_list(a, &s->folders[i]);
     ok = ok && stamp_stat(&s->output) == 0 &&
          read_root(s->output.path.p, s->root) &&
+         (s->map.path.n == 0 || stamp_stat(&s->map) == 0) &&
          (s->allow_partial || !s->partial);
     if (ok)
         stamp_write(s, &now);

@@ -9,11 +9,12 @@
  * and the disk equals it byte for byte; any doubt means: compile.
  *
  * specs/README.md section 11 has the format. Texts (the spec, its includes)
- * count by their bytes; files (checkpoints) and the output by size, times,
- * device and inode, and the output by the root in its superblock too; a folder
- * by the names in it that could be shards, so that the blob may lie there. A
- * file that changed less than two seconds before the run opened it is not
- * believed: a second change within the clock's granularity could not be seen.
+ * count by their bytes; files (checkpoints), the output and its map by size,
+ * times, device and inode, and the output by the root in its superblock too; a
+ * folder by the names in it that could be shards, so that the blob may lie
+ * there. A file that changed less than two seconds before the run opened it is
+ * not believed: a second change within the clock's granularity could not be
+ * seen.
  */
 #ifndef TTSW_STAMP_H
 #define TTSW_STAMP_H
@@ -56,6 +57,7 @@ struct stamp {
     size_t folder_count;
     struct stamp_file output;
     uint8_t root[16];       /* of the output */
+    struct stamp_file map;  /* its path is empty without one */
     bool partial;           /* the output is PARTIAL */
     struct timespec opened; /* when the run began, before it read anything */
 };
@@ -75,8 +77,8 @@ bool stamp_program(struct arena *a, struct stamp *s);
 void stamp_write(const struct stamp *s, struct text *t);
 
 /* Whether `path` holds a stamp that was written for what *s asks for (program,
- * given, allow_partial, the output's path) and every file is still as it says;
- * the rest of *s is filled on the way. */
+ * given, allow_partial, the output's path, the map's) and every file is still
+ * as it says; the rest of *s is filled on the way. */
 bool stamp_is_current(struct arena *a, struct str path, struct stamp *s);
 
 #endif
