@@ -142,6 +142,14 @@ static void put_use(struct mapping *w, const struct leaf *leaf,
     text_c(&w->t, leaf->source == NO_SOURCE ? " (lacking)" : "");
 }
 
+/* Whether a source has no elements; of a weight norm its direction counts. */
+static bool is_empty(const struct leaf *leaf)
+{
+    uint64_t elements;
+    type_elements(leaf->is_g ? leaf->pair->type : leaf->type, &elements);
+    return elements == 0;
+}
+
 /* The sources of a value in order of use, which is also the order of its
  * regions. Without a region are tensors without elements, and sources of a
  * split that another piece has. */
@@ -153,13 +161,11 @@ static void put_uses(struct mapping *w, const struct output *o,
     for (uint32_t i = 0; i < o->leaf_count; i++) {
         const struct leaf *leaf = output_leaf(w->m, o, i);
         const struct region *r = NULL;
-        uint64_t elements;
         while (k < v->n && v->p[k].leaf == NULL)
             k++;
         if (k < v->n && is_of(leaf, &v->p[k]))
             r = &v->p[k];
-        type_elements(leaf->type, &elements);
-        if (r == NULL && elements > 0)
+        if (r == NULL && !is_empty(leaf))
             continue;
         text_c(&w->t, separator);
         put_use(w, leaf, r);

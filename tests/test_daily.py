@@ -403,6 +403,36 @@ class IfChanged(unittest.TestCase):
         self.assert_current("--allow-partial-weights")
         self.assert_compiles()
 
+    def test_map_is_an_output_too(self):
+        self.start()
+        path = self.dir / "out.map"
+        self.assert_compiles("--map", "out.map")
+        self.assert_current("--map", "out.map")
+        good = path.read_bytes()
+        for change in ("delete", "edit", "touch", "copy"):
+            with self.subTest(change):
+                if change == "delete":
+                    path.unlink()
+                elif change == "edit":
+                    path.write_bytes(good.replace(b"demo", b"Demo"))
+                elif change == "touch":
+                    os.utime(path, (1, 1))
+                else:
+                    shutil.copy(path, self.dir / "copy")
+                    os.replace(self.dir / "copy", path)
+                self.assert_compiles("--map", "out.map")
+                self.assertEqual(path.read_bytes(), good)
+                self.assert_current("--map", "out.map")
+        self.assert_compiles("--map", "other.map")
+        self.assert_compiles()
+        self.assert_current()
+        self.assertEqual((self.dir / "other.map").read_bytes(), good)
+        # A depfile is checked against the map where nothing is compiled, too.
+        self.assert_compiles("--map", "out.map")
+        _, err = self.go("--map", "out.map", "-MF", "out.map", code=3)
+        self.assertIn("out.map: error[E0704]", err)
+        self.assertEqual(path.read_bytes(), good)
+
     def test_partial_is_no_strict_result(self):
         ck.write(self.ckpt, {"fc.weight": ("F32", [4, 3], bytes(48))})
         time.sleep(2.5)

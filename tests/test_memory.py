@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Memory of compile: at -j2 at most 16 MiB + 512 bytes for each source or
 output tensor + 4 times the bytes of headers, specs and META, whatever the
-payload. Held by RLIMIT_DATA, which counts private writable memory."""
+payload, with a map too. Held by RLIMIT_DATA, which counts private writable
+memory."""
 import pathlib
 import resource
 import struct
@@ -56,7 +57,7 @@ class Memory(unittest.TestCase):
         texts = header + self.spec.stat().st_size + meta_bytes(self.out)
         limit = (16 << 20) + 512 * (outputs + sources) + 4 * texts
         self.out.unlink()
-        ck.ttswc(*args, preexec_fn=lambda: resource.setrlimit(
+        ck.ttswc(*args, "--map", self.dir / "x.map", preexec_fn=lambda: resource.setrlimit(
             resource.RLIMIT_DATA, (limit, limit)))
 
     def test_large_tensors(self):
