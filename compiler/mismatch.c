@@ -165,6 +165,13 @@ static bool say_size(struct arena *a, struct diag *d, const struct leaf *leaf,
               STR_ARG(type_text(a, leaf->type)));
     type_fact(a, item, leaf, t);
     file_note(a, d, item, c, leaf->source);
+    if (str_is(leaf->type.axes[i].name, "in") && t->dims[i] == 1 &&
+        (t->rank == 3 || t->rank == 4)) {
+        diag_note(d, item,
+                  "in = 1: a depthwise convolution (groups = channels)? then "
+                  "write `in=1`");
+        return false;
+    }
     diag_note(d, item,
               "the names are right and a size is not: the checkpoint is "
               "probably for another model configuration (%" PRIu64
