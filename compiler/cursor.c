@@ -46,7 +46,10 @@ struct cursor cursor_open(struct arena *a, struct diag *d,
     c.at = scalar->raw.begin;
     c.end = scalar->raw.end;
     if (scalar->kind != NODE_SCALAR) {
-        diag_add(d, "E0110", diag_at(scalar->at), "a single text is needed");
+        struct diag_item *item = diag_add(d, "E0110", diag_at(scalar->at),
+                                          "a single text is needed");
+        if (str_begins(span_text(scalar->at), str_c("{")))
+            diag_help(d, item, "a value that begins with `{` needs quotes");
         c.failed = true;
     } else {
         c.failed = !yaml_is_verbatim(scalar, d);

@@ -63,8 +63,9 @@ static const char *usual_cause(const char *problem)
          "inside `{...}` and `[...]`, a text that holds `{`, `[` or `,` needs "
          "quotes; is a bracket left open?"},
         {"did not find expected key",
-         "a key must have the indent of its neighbours; a key that begins with "
-         "`{` needs quotes, and a text that begins with a quote ends with it"},
+         "a key must have the indent of its neighbours; a key or a value that "
+         "begins with `{` needs quotes, and a text that begins with a quote "
+         "ends with it"},
         {"could not find expected ':'",
          "a continued value must be indented deeper than its key, and a "
          "comment ends it"},
@@ -220,7 +221,8 @@ static void read_map(struct reader *r, struct node *n, int depth)
         if (key->kind != NODE_SCALAR) {
             struct diag_item *item = diag_add(r->d, "E0110", diag_at(key->at),
                                               "a key must be a text");
-            diag_help(r->d, item, "a key that begins with `{` needs quotes");
+            diag_help(r->d, item,
+                      "a key or a value that begins with `{` needs quotes");
             continue;
         }
         gather_add(r, &keys, key);
