@@ -74,6 +74,42 @@ static void check_string(struct parser *p, const struct node *n)
                  "bytes");
 }
 
+/* `.5` and `5.`, as other languages write them, with what is missing; empty
+ * for any other text. */
+static struct str with_digits(struct arena *a, struct str s)
+{
+    struct str sign = str_cut(s, 0, s.n > 0 && s.p[0] == '-'), more;
+    size_t whole = digits(s, sign.n), point = sign.n + whole, part;
+    if (point >= s.n || s.p[point] != '.')
+        return (struct str){0};
+    part = digits(s, point + 1);
+    if ((whole == 0) == (part == 0))
+        return (struct str){0};
+    more =
+        arena_format(a, "%.*s%s%.*s.%s%.*s", STR_ARG(sign),
+                     whole == 0 ? "0" : "", STR_ARG(str_cut(s, sign.n, point)),
+                     part == 0 ? "0" : "", STR_ARG(str_cut(s, point + 1, s.n)));
+    return is_decimal(more) ? more : (struct str){0};
+}
+
+static const struct expr *read_integer(struct parser *p, const struct node *n)
+{
+    uint64_t before = p->d->errors;
+    struct str decimal = with_digits(p->a, n->text);
+    const struct expr *e = cursor_whole_expr(p->a, p->d, n, false);
+    if (p->d->errors == before)
+        return e;
+    if (decimal.n > 0)
+        diag_help(p->d, p->d->last,
+                  "digits stand before and behind the point: %.*s",
+                  STR_ARG(decimal));
+    else if (n->text.n > 0 && is_identifier(str_cut(n->text, 0, 1)))
+        diag_help(p->d, p->d->last,
+                  "a string stands in double quotes: `\"%.*s\"`",
+                  STR_ARG(n->text));
+    return e;
+}
+
 static struct constant_item read_item(struct parser *p, const struct node *n)
 {
     struct constant_item item = {.at = n->raw};
@@ -93,7 +129,7 @@ static struct constant_item read_item(struct parser *p, const struct node *n)
                      "the number does not fit in binary64");
     } else {
         item.kind = CONSTANT_INTEGER;
-        item.expr = cursor_whole_expr(p->a, p->d, n, false);
+        item.expr = read_integer(p, n);
     }
     return item;
 }

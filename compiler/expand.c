@@ -54,6 +54,23 @@ static void check_constant_limits(struct expansion *x)
                  "constants: at most 65535, and 16 MiB in the blob");
 }
 
+/* A bare word where a constant stands is mostly meant as a string. */
+static void evaluate_constant(struct expansion *x, struct scope *s,
+                              const struct constant_item *item, int64_t *out)
+{
+    struct str word;
+    if (scope_eval(s, item->expr, out) || item->expr == NULL ||
+        item->expr->kind != EXPR_ID || scope_find(s, item->expr->id) != NULL)
+        return;
+    word = item->expr->id;
+    if (str_is(word, "true") || str_is(word, "false"))
+        diag_help(x->d, x->d->last, "there are no truth values: write 1 or 0");
+    else
+        diag_help(x->d, x->d->last,
+                  "a string stands in double quotes: `\"%.*s\"`",
+                  STR_ARG(word));
+}
+
 static void evaluate_constants(struct expansion *x, struct scope *s)
 {
     struct model *m = x->model;
@@ -65,7 +82,8 @@ static void evaluate_constants(struct expansion *x, struct scope *s)
         m->constants[i].integers = arena_new(x->a, int64_t, c->count);
         for (size_t k = 0; k < c->count; k++)
             if (c->items[k].kind == CONSTANT_INTEGER)
-                scope_eval(s, c->items[k].expr, &m->constants[i].integers[k]);
+                evaluate_constant(x, s, &c->items[k],
+                                  &m->constants[i].integers[k]);
     }
     qsort(m->constants, m->constant_count, sizeof *m->constants,
           compare_constants);
