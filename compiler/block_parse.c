@@ -19,8 +19,10 @@ static enum ttsb_dtype float_dtype(struct parser *p, const struct node *n)
     dtype = spec_dtype(n->text);
     if (spec_dtype_is_float(dtype))
         return dtype;
-    diag_add(p->d, "E0111", diag_at(n->at),
-             "`store:` speaks of f16, bf16, f32 and f64 only");
+    spec_dtype_help(p->d,
+                    diag_add(p->d, "E0111", diag_at(n->at),
+                             "`store:` speaks of f16, bf16, f32 and f64 only"),
+                    n->text);
     return (enum ttsb_dtype)0;
 }
 
@@ -58,8 +60,10 @@ void block_read_source_dtype(struct parser *p, const struct node *n, void *into)
     o->source_dtype = spec_dtype(n->text);
     o->source_dtype_at = n->raw;
     if (o->source_dtype == 0)
-        diag_add(p->d, "E0111", diag_at(n->at), "`%.*s` is no dtype",
-                 STR_ARG(n->text));
+        spec_dtype_help(p->d,
+                        diag_add(p->d, "E0111", diag_at(n->at),
+                                 "`%.*s` is no dtype", STR_ARG(n->text)),
+                        n->text);
 }
 
 void block_read_weight_norm(struct parser *p, const struct node *n, void *into)

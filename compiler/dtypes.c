@@ -4,6 +4,8 @@
  */
 #include "spec.h"
 
+#include <strings.h>
+
 #include "ttsb.h"
 
 static const char *const names[TTSB_DTYPE_COUNT] = {
@@ -37,6 +39,53 @@ enum ttsb_dtype spec_dtype(struct str name)
         if (str_is(name, names[i]))
             return (enum ttsb_dtype)i;
     return (enum ttsb_dtype)0;
+}
+
+/* Names that PyTorch and its users have. */
+static const struct {
+    const char *name;
+    enum ttsb_dtype dtype;
+} elsewhere[] = {
+    {"fp16", TTSB_F16},
+    {"float16", TTSB_F16},
+    {"half", TTSB_F16},
+    {"fp32", TTSB_F32},
+    {"float32", TTSB_F32},
+    {"float", TTSB_F32},
+    {"fp64", TTSB_F64},
+    {"float64", TTSB_F64},
+    {"double", TTSB_F64},
+    {"bfloat16", TTSB_BF16},
+    {"int8", TTSB_I8},
+    {"uint8", TTSB_U8},
+    {"int16", TTSB_I16},
+    {"short", TTSB_I16},
+    {"uint16", TTSB_U16},
+    {"int32", TTSB_I32},
+    {"int", TTSB_I32},
+    {"uint32", TTSB_U32},
+    {"int64", TTSB_I64},
+    {"long", TTSB_I64},
+    {"uint64", TTSB_U64},
+    {"boolean", TTSB_BOOL},
+    {"complex64", TTSB_C64},
+    {"float8_e4m3fn", TTSB_F8_E4M3},
+    {"float8_e5m2", TTSB_F8_E5M2},
+};
+
+void spec_dtype_help(struct diag *d, struct diag_item *item, struct str word)
+{
+    if (str_begins(word, str_c("torch.")))
+        word = str_cut(word, strlen("torch."), word.n);
+    for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++) {
+        struct str name = str_c(elsewhere[i].name);
+        if (word.n == name.n && strncasecmp(word.p, name.p, name.n) == 0)
+            diag_help(d, item, "did you mean `%s`?", names[elsewhere[i].dtype]);
+    }
+    for (uint32_t i = 1; i < TTSB_DTYPE_COUNT; i++)
+        if (word.n == strlen(names[i]) && !str_is(word, names[i]) &&
+            strncasecmp(word.p, names[i], word.n) == 0)
+            diag_help(d, item, "did you mean `%s`?", names[i]);
 }
 
 const char *spec_dtype_name(enum ttsb_dtype dtype)

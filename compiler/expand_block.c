@@ -6,6 +6,7 @@
 
 #include "expansion.h"
 #include "sources.h"
+#include "suggest.h"
 
 #define MAX_ITERATIONS 4000000
 #define MAX_LEAVES 4000000
@@ -75,14 +76,28 @@ static const struct overrides *merge(struct expansion *x,
 
 /* --- blocks --- */
 
+static void no_template(struct expansion *x, struct frame *f,
+                        const struct block *b)
+{
+    size_t n = x->spec->template_count;
+    struct str *ids = arena_new(x->a, struct str, n), near;
+    struct diag_item *item =
+        diag_add(x->d, "E0202", scope_where(&f->scope, b->use_at),
+                 "no template is called `%.*s`", STR_ARG(b->use));
+    for (size_t i = 0; i < n; i++)
+        ids[i] = x->spec->templates[i].id;
+    near = suggest_nearest(b->use, ids, n);
+    if (near.n > 0)
+        diag_help(x->d, item, "did you mean `%.*s`?", STR_ARG(near));
+}
+
 static struct template *find_template(struct expansion *x, struct frame *f,
                                       const struct block *b)
 {
     for (size_t i = 0; i < x->spec->template_count; i++)
         if (str_eq(x->spec->templates[i].id, b->use))
             return &x->spec->templates[i];
-    diag_add(x->d, "E0202", scope_where(&f->scope, b->use_at),
-             "no template is called `%.*s`", STR_ARG(b->use));
+    no_template(x, f, b);
     return NULL;
 }
 

@@ -64,6 +64,40 @@ static void loop_list(struct parser *p, const struct node *n, struct loop *l)
         diag_add(p->d, "E0205", diag_at(n->at), "the list is empty");
 }
 
+/* What `L` and `range(L)` are in this language. */
+static void help_range(struct parser *p, const struct node *n)
+{
+    struct str s = n->text, lo = str_c("0");
+    const char *comma;
+    for (size_t i = 0; i + 1 < s.n; i++)
+        if (s.p[i] == '.' && s.p[i + 1] == '.')
+            return;
+    if (str_begins(s, str_c("range(")) && str_ends(s, ")"))
+        s = str_cut(s, strlen("range("), s.n - 1);
+    comma = s.n > 0 ? memchr(s.p, ',', s.n) : NULL;
+    if (comma != NULL) {
+        lo = str_cut(s, 0, (size_t)(comma - s.p));
+        s = str_cut(s, lo.n + 1, s.n);
+    }
+    while (s.n > 0 && s.p[0] == ' ')
+        s = str_cut(s, 1, s.n);
+    if (s.n > 0 && memchr(s.p, ',', s.n) == NULL && is_name_byte(s.p[0]) &&
+        is_name_byte(s.p[s.n - 1]))
+        diag_help(p->d, p->d->last, "write `%.*s..%.*s`", STR_ARG(lo),
+                  STR_ARG(s));
+}
+
+static void loop_range(struct parser *p, const struct node *n, struct loop *l)
+{
+    struct cursor c = cursor_open(p->a, p->d, n);
+    uint64_t before = p->d->errors;
+    l->is_range = true;
+    l->range = cursor_range(&c);
+    cursor_finish(&c);
+    if (p->d->errors != before)
+        help_range(p, n);
+}
+
 struct loop *loop_parse(struct parser *p, const struct node *n, size_t *count)
 {
     struct loop *loops;
@@ -78,14 +112,10 @@ struct loop *loop_parse(struct parser *p, const struct node *n, size_t *count)
         l->id = n->keys[i]->text;
         l->at = n->keys[i]->raw;
         ++*count;
-        if (n->items[i]->kind == NODE_LIST) {
+        if (n->items[i]->kind == NODE_LIST)
             loop_list(p, n->items[i], l);
-        } else {
-            struct cursor c = cursor_open(p->a, p->d, n->items[i]);
-            l->is_range = true;
-            l->range = cursor_range(&c);
-            cursor_finish(&c);
-        }
+        else
+            loop_range(p, n->items[i], l);
     }
     return loops;
 }

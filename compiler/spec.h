@@ -315,6 +315,10 @@ bool spec_parse(struct arena *a, struct str path, struct diag *d,
 /* The dtype of a lower-case name ("f32"), or 0. */
 enum ttsb_dtype spec_dtype(struct str name);
 
+/* Adds to a finding about a word that is no dtype what was probably meant:
+ * a name that PyTorch has, or capitals. */
+void spec_dtype_help(struct diag *d, struct diag_item *item, struct str word);
+
 /* The lower-case name of a dtype. */
 const char *spec_dtype_name(enum ttsb_dtype dtype);
 

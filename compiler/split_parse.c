@@ -54,8 +54,14 @@ static void read_source(struct parser *p, const struct node *n, void *into)
 static void read_axis(struct parser *p, const struct node *n, void *into)
 {
     struct split *s = into;
-    if (!field_is_identifier(p, n))
+    uint64_t digits;
+    if (!field_is_identifier(p, n)) {
+        if (n->kind == NODE_SCALAR && str_is_index(n->text, &digits))
+            diag_help(p->d, p->d->last,
+                      "the axis's name, such as `out`, as the source's type "
+                      "has it");
         return;
+    }
     s->axis = n->text;
     s->axis_at = n->raw;
 }

@@ -318,14 +318,25 @@ static struct term *untyped(struct cursor *c)
     return t;
 }
 
+static struct str word_at(const struct cursor *c)
+{
+    struct cursor try = *c;
+    struct str id = {0};
+    struct span at;
+    cursor_id(&try, &id, &at);
+    return id;
+}
+
 /* term = ( name | op "(" args ")" ) type? */
 static const struct term *term(struct cursor *c)
 {
     struct term *t;
+    struct cursor before;
     cursor_peek(c);
     t = untyped(c);
     if (t == NULL)
         return NULL;
+    before = *c;
     t->type = cursor_type(c);
     if (c->failed)
         return NULL;
@@ -334,6 +345,7 @@ static const struct term *term(struct cursor *c)
     if (t->op == OP_LEAF && !t->type.given && !may_end(c)) {
         cursor_error(c, "a type: `[axis=size, ...]`, with a dtype glued to it "
                         "if it differs");
+        spec_dtype_help(c->d, c->d->last, word_at(&before));
         return NULL;
     }
     if (t->op == OP_LEAF && !t->type.given) {
@@ -359,8 +371,10 @@ static void read_cast(struct cursor *c, struct value *v)
     }
     v->cast = spec_dtype(id);
     if (v->cast == 0) {
-        diag_add(c->d, "E0201", diag_at(v->cast_at),
-                 "expected a dtype, found `%.*s`", STR_ARG(id));
+        spec_dtype_help(c->d,
+                        diag_add(c->d, "E0201", diag_at(v->cast_at),
+                                 "expected a dtype, found `%.*s`", STR_ARG(id)),
+                        id);
         c->failed = true;
     }
 }
