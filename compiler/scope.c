@@ -35,6 +35,11 @@ void scope_define(struct scope *s, struct binding b)
             diag_add(s->d, "E0208", (struct diag_where){b.at, s->use, NULL},
                      "`%.*s` shadows an outer name", STR_ARG(b.name));
         diag_label(s->d, item, old->at, "defined here");
+        if (b.used != NULL && old->used == NULL) /* only parameters count */
+            diag_help(s->d, item,
+                      "give the parameter another name; the user writes "
+                      "`with: {NAME: %.*s}`",
+                      STR_ARG(b.name));
     }
     *fresh = b;
     fresh->outer = s->top;
