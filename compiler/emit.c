@@ -201,13 +201,10 @@ static struct progress_label label(const void *context, uint32_t output)
     const struct model *m = e->m;
     const struct output *o = &m->outputs[output];
     struct str path = {0};
-    size_t slash;
     for (uint32_t i = 0; i < o->leaf_count && path.n == 0; i++)
         if (output_leaf(m, o, i)->source != NO_SOURCE)
             path = checkpoint_path(e->c, output_leaf(m, o, i)->source);
-    for (slash = path.n; slash > 0 && path.p[slash - 1] != '/';)
-        slash--;
-    return (struct progress_label){str_cut(path, slash, path.n),
+    return (struct progress_label){str_cut(path, str_folder(path).n, path.n),
                                    m->groups[o->group].name};
 }
 

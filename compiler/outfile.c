@@ -23,17 +23,9 @@
 #define LONG_NAME 240
 #define MAX_LINKS 40
 
-static size_t folder_length(struct str path)
-{
-    size_t n = path.n;
-    while (n > 0 && path.p[n - 1] != '/')
-        n--;
-    return n;
-}
-
 static void split_path(struct arena *a, struct str path, struct outfile *o)
 {
-    size_t n = folder_length(path);
+    size_t n = str_folder(path).n;
     struct str name = str_cut(path, n, path.n);
     o->path = path;
     o->directory =
@@ -96,7 +88,7 @@ int outfile_target(struct arena *a, struct str path, struct str *out)
     *out = arena_str(a, path);
     for (int i = 0; i < MAX_LINKS; i++) {
         ssize_t n = readlink(out->p, link, sizeof link);
-        size_t folder = n > 0 && link[0] == '/' ? 0 : folder_length(*out);
+        size_t folder = n > 0 && link[0] == '/' ? 0 : str_folder(*out).n;
         if (n < 0) /* no link, or what comes next says why */
             return 0;
         if ((size_t)n == sizeof link)

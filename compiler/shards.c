@@ -68,15 +68,6 @@ struct str shards_names(struct arena *a, struct str *names, size_t count)
 
 /* --- folders --- */
 
-/* The folder that a path lies in, with its slash; empty: the current one. */
-static struct str folder_of(struct str path)
-{
-    size_t n = path.n;
-    while (n > 0 && path.p[n - 1] != '/')
-        n--;
-    return str_cut(path, 0, n);
-}
-
 static struct str in_folder(struct arena *a, struct str folder, struct str name)
 {
     bool slash = folder.n == 0 || folder.p[folder.n - 1] == '/';
@@ -316,7 +307,7 @@ static bool read_index(struct arena *a, struct diag *d, struct str path,
         uint32_t first = 0;
         nametab_find(&r.shards, r.names.p[i], &first);
         place[first] = i;
-        out->paths[i] = in_folder(a, folder_of(path), r.names.p[i]);
+        out->paths[i] = in_folder(a, str_folder(path), r.names.p[i]);
     }
     for (size_t i = 0; i < r.count; i++)
         r.entries[i].shard = place[r.entries[i].shard];
@@ -366,7 +357,7 @@ static bool use_index(struct arena *a, struct diag *d, struct str index,
                       const struct name_list *beside, bool all,
                       struct shard_set *out)
 {
-    struct str file = str_cut(index, folder_of(index).n, index.n), family;
+    struct str file = str_cut(index, str_folder(index).n, index.n), family;
     struct name_list shards = {0}, absent = {0}, extra = {0};
     bool ok;
     if (!read_index(a, d, index, &shards, out))
@@ -417,7 +408,7 @@ static bool use_folder(struct arena *a, struct diag *d, const struct listing *l,
 bool shards_find(struct arena *a, struct diag *d, struct str argument,
                  struct shard_set *out)
 {
-    struct str path = arena_str(a, argument), folder = folder_of(path);
+    struct str path = arena_str(a, argument), folder = str_folder(path);
     struct listing l;
     struct stat st;
     bool there = stat(path.p, &st) == 0;

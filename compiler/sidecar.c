@@ -24,9 +24,7 @@ static bool same_state(const struct stamp_file *a, const struct stamp_file *b)
 static void split(struct arena *a, struct str path, struct str *folder,
                   struct str *name)
 {
-    size_t n = path.n;
-    while (n > 0 && path.p[n - 1] != '/')
-        n--;
+    size_t n = str_folder(path).n;
     *folder = n == 0 ? str_c(".") : arena_str(a, str_cut(path, 0, n));
     *name = str_cut(path, n, path.n);
 }

@@ -286,11 +286,8 @@ static bool stays_inside(struct str path)
  * has one path. */
 static struct str beside(struct arena *a, struct str path, struct str name)
 {
-    size_t n = path.n, from = 0;
-    struct str s;
-    while (n > 0 && path.p[n - 1] != '/')
-        n--;
-    s = str_cut(path, 0, n);
+    struct str s = str_folder(path);
+    size_t from = 0;
     for (size_t i = 0; i <= name.n; i++) {
         struct str part = str_cut(name, from, i);
         if (i < name.n && name.p[i] != '/')

@@ -58,20 +58,6 @@ int stamp_stat(struct stamp_file *out)
     return 0;
 }
 
-static bool read_range(int fd, uint64_t offset, char *out, size_t size)
-{
-    size_t n = 0;
-    while (n < size) {
-        ssize_t got = pread(fd, out + n, size - n, (off_t)(offset + n));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        n += (size_t)got;
-    }
-    return true;
-}
-
 /* A descriptor of a regular file, or -1: a pipe must not be read twice. */
 static int open_regular(const char *path, uint64_t *size)
 {
@@ -95,7 +81,7 @@ static bool read_small(struct arena *a, const char *path, size_t most,
     bool ok = fd >= 0 && size <= most;
     if (ok) {
         char *p = arena_take(a, 1, (size_t)size + 1);
-        ok = read_range(fd, 0, p, (size_t)size);
+        ok = read_exactly(fd, 0, p, (size_t)size) == 0;
         *out = (struct str){p, (size_t)size};
     }
     if (fd >= 0)
@@ -118,8 +104,8 @@ static bool read_root(const char *path, uint8_t out[16])
     uint64_t size;
     int fd = open_regular(path, &size);
     bool ok =
-        fd >= 0 && read_range(fd, offsetof(struct ttsb_disk_superblock, root),
-                              (char *)out, 16);
+        fd >= 0 && read_exactly(fd, offsetof(struct ttsb_disk_superblock, root),
+                                out, 16) == 0;
     if (fd >= 0)
         close(fd);
     return ok;

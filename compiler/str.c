@@ -32,6 +32,14 @@ size_t utf8_length(const char *text, size_t n)
     return 4;
 }
 
+struct str str_folder(struct str path)
+{
+    size_t n = path.n;
+    while (n > 0 && path.p[n - 1] != '/')
+        n--;
+    return str_cut(path, 0, n);
+}
+
 size_t utf8_bad(struct str s)
 {
     size_t i = 0, k;

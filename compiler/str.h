@@ -70,6 +70,9 @@ size_t utf8_length(const char *p, size_t n);
 /* The first byte that is not valid UTF-8, or s.n. */
 size_t utf8_bad(struct str s);
 
+/* The folder part of a path, with its slash; empty if it has none. */
+struct str str_folder(struct str path);
+
 /* Whether a text is `0` or a number of up to 9 digits without a leading zero;
  * *out is its value. */
 bool str_is_index(struct str s, uint64_t *out);
