@@ -27,7 +27,7 @@ struct opening {
 
 /* --- names --- */
 
-/* Tensors of a source that are in two files. */
+/* Tensors of a source that are in more than one file. */
 struct repeated {
     struct str *names;
     size_t count;
@@ -39,14 +39,16 @@ static bool say_repeated(struct arena *a, struct diag *d,
 {
     struct diag_item *item;
     struct str name;
+    size_t count;
     if (r->count == 0)
         return true;
     name = c->tensors[r->first].name;
+    count = shards_distinct(r->names, r->count);
     item = diag_add_file(d, "E0702", checkpoint_path(c, r->second),
                          c->tensors[r->second].header_offset,
-                         "%zu tensor%s in two files: %.*s", r->count,
-                         r->count == 1 ? " is" : "s are",
-                         STR_ARG(shards_names(a, r->names, r->count)));
+                         "%zu tensor%s in more than one file: %.*s", count,
+                         count == 1 ? " is" : "s are",
+                         STR_ARG(shards_names(a, r->names, count)));
     diag_note(d, item, "`%.*s` is in %.*s, too", STR_ARG(name),
               STR_ARG(checkpoint_path(c, r->first)));
     return false;

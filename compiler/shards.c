@@ -52,6 +52,17 @@ static bool has_name(const struct name_list *sorted, struct str name)
                                     sizeof *sorted->p, compare_names) != NULL;
 }
 
+size_t shards_distinct(struct str *names, size_t count)
+{
+    struct name_list l = {names, count, count};
+    size_t n = 0;
+    sort_names(&l);
+    for (size_t i = 0; i < count; i++)
+        if (n == 0 || !str_eq(names[n - 1], names[i]))
+            names[n++] = names[i];
+    return n;
+}
+
 struct str shards_names(struct arena *a, struct str *names, size_t count)
 {
     struct name_list l = {names, count, count};
@@ -454,15 +465,16 @@ static void disagree(struct arena *a, struct disagreement *x, struct str name,
 static bool say_disagreement(struct arena *a, struct diag *d, struct str index,
                              const struct disagreement *x)
 {
+    size_t n = shards_distinct(x->names.p, x->names.n);
     struct str nowhere = str_c("no shard");
     struct diag_item *item;
-    bool one = x->names.n == 1;
-    if (x->names.n == 0)
+    bool one = n == 1;
+    if (n == 0)
         return true;
     item = diag_add_file(d, "E0702", index, DIAG_NO_OFFSET,
-                         "%zu tensor%s%s %s %s: %.*s", x->names.n,
-                         one ? "" : "s", x->which, one ? "is" : "are", x->how,
-                         STR_ARG(shards_names(a, x->names.p, x->names.n)));
+                         "%zu tensor%s%s %s %s: %.*s", n, one ? "" : "s",
+                         x->which, one ? "is" : "are", x->how,
+                         STR_ARG(shards_names(a, x->names.p, n)));
     diag_note(d, item, "`%.*s` is in %.*s; the index puts it in %.*s",
               STR_ARG(x->first), STR_ARG(x->is_in.n > 0 ? x->is_in : nowhere),
               STR_ARG(x->should_be_in.n > 0 ? x->should_be_in : nowhere));

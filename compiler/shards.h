@@ -64,6 +64,9 @@ bool shards_list(struct arena *a, struct shard_folder *out);
 bool shards_agree(struct arena *a, struct diag *d, const struct shard_set *s,
                   const struct stfile *files);
 
+/* Sorts names and moves one of each to the front. How many these are. */
+size_t shards_distinct(struct str *names, size_t count);
+
 /* "`a`, `b`, `c` and 9 more"; sorts the names. */
 struct str shards_names(struct arena *a, struct str *names, size_t count);
 

@@ -139,6 +139,9 @@ class Refused(InAFolder):
         change(index["weight_map"])
         self.index.write_text(json.dumps(index))
 
+    def edit_all(self, weights):
+        self.index.write_text(json.dumps({"weight_map": weights}))
+
     def test_the_map_is_the_truth(self):
         first, second = list(self.tensors)[:2]
 
@@ -174,14 +177,29 @@ class Refused(InAFolder):
         name = sorted(ck.read(self.dir / "c" / self.names[0]))[0]
         ck.write(path, {**ck.read(path), name: self.tensors[name]})
         err = self.refused("c")
-        self.assertIn(f"1 tensor is in two files: `{name}`\n", err)
+        self.assertIn(f"1 tensor is in more than one file: `{name}`\n", err)
         self.assertIn(f"`{name}` is in c/{self.names[0]}, too\n", err)
         self.assertIn("ttswc: 1 error", err)
+
+    def test_tensors_in_many_shards(self):
+        """Each counts once, in however many files it is."""
+        for name in ("x", "y"):
+            ck.write(self.dir / "c" / f"{name}.safetensors", self.tensors)
+        self.index.unlink()
+        err = self.refused("c")
+        n, first = len(self.tensors), sorted(self.tensors)[:3]
+        self.assertIn(f"{n} tensors are in more than one file: `" +
+                      "`, `".join(first) + f"` and {n - 3} more\n", err)
+        for path in (self.dir / "c").glob("model-*"):
+            path.unlink()
+        self.edit_all({first[0]: "x.safetensors", first[1]: "y.safetensors"})
+        self.assertIn(f"{n - 2} tensors of the shards are not in the index: `",
+                      self.refused("c"))
 
     def test_the_same_file_twice(self):
         path = ck.FIXTURES / CASES[1][1]
         err = self.refused(path, path)
-        self.assertIn(f"{len(self.tensors)} tensors are in two files: ", err)
+        self.assertIn(f"{len(self.tensors)} tensors are in more than one file: ", err)
 
     def test_findings_do_not_depend_on_the_folder(self):
         """Bad files made in two orders; what is said is in the order of names."""
