@@ -257,6 +257,8 @@ static enum exit_code help(const struct command *commands, int argc,
         print_help(commands, stdout);
         return EXIT_OK;
     }
+    if (argc > 1)
+        return wrong(NULL, "unexpected operand", argv[1]);
     c = find(commands, argv[0]);
     if (c == NULL)
         return wrong(NULL, "no command is called", argv[0]);
@@ -276,6 +278,8 @@ static enum exit_code dispatch(const struct command *commands, int argc,
         return EXIT_USAGE;
     }
     if (strcmp(argv[1], "--version") == 0) {
+        if (argc > 2)
+            return wrong(NULL, "unexpected operand", argv[2]);
         printf("ttswc %s\n", TTSW_VERSION);
         return EXIT_OK;
     }

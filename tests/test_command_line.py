@@ -86,6 +86,7 @@ class CommandLine(unittest.TestCase):
         for args in ((), ("frobnicate",), ("compile", SPEC), ("compile", "-x"),
                      ("compile", SPEC, FEATURES), ("verify", FEATURES, "x"),
                      ("compile", SPEC, FEATURES, "-o"), ("help", "nothing"),
+                     ("help", "check", "x"), ("--version", "x"),
                      ("compile", SPEC, FEATURES, "-o", self.out, "-j0"),
                      ("compile", SPEC, FEATURES, "-o", self.out, "-jx"),
                      ("header", SPEC), ("inspect",), ("verify", "-o", "x", "y")):
