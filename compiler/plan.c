@@ -206,8 +206,9 @@ static void claim_g(struct arena *a, const struct region *r)
 
 void plan_claims(struct arena *a, const struct step *s)
 {
+    struct arena scratch = {0};
     struct regions v = {0};
-    add_value(a, &v, s);
+    add_value(&scratch, &v, s);
     for (size_t i = 0; i < v.n; i++) {
         struct region *r = &v.p[i];
         if (r->leaf == NULL)
@@ -217,6 +218,7 @@ void plan_claims(struct arena *a, const struct step *s)
         if (r->leaf->twin != NULL)
             claim(a, r->leaf->twin, &r->box);
     }
+    arena_release(&scratch);
 }
 
 /* Appends an axis, joined to the one before where that is contiguous. */

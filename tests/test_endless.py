@@ -85,6 +85,11 @@ class Endless(unittest.TestCase):
         for rows, columns in ((2, 30000), (240, 250), (20000, 2)):
             self.end(TENSORS + f"      x: concat(a, each i 0..{rows}, concat(b, each j "
                      f"0..{columns}, {cell % (rows, columns)}))\n")
+        n = 15000  # rows on the left, columns on the right: no axis tells them apart
+        self.end(TENSORS + f"      x: concat(a, each i 0..{n}, slice(slice(w [a={n}, "
+                 f"b={2 * n}], a, i..i+1), b, 0..{n}))\n"
+                 f"      y: concat(b, each j {n}..{2 * n}, slice(w [a={n}, b={2 * n}], "
+                 "b, j..j+1))\n", "E0216")
         self.end(TENSORS + "      x: concat(a, each i 0..2, concat(b, each j 0..29999, "
                  f"{cell % (2, 30000)}))\n", "E0307")
 
