@@ -4,9 +4,10 @@
  *
  * In:  a buffer, a dtype, an index; or a value. Out: a value; or an element and
  * whether the value fitted. Floats travel as binary64, which holds every F16,
- * BF16 and F32 exactly, so that only the store rounds. Invariant: a store is
- * one rounding to nearest even of the binary64 value, subnormals included, and
- * no NaN's bits are left to the processor. Everything is selects and no
+ * BF16 and F32 exactly, so that only the store rounds; from F32 to F16 and BF16
+ * there is a shorter way to the same bits. Invariant: a store is one rounding
+ * to nearest even of the binary64 value, subnormals included, and no NaN's
+ * bits are left to the processor. Everything is selects and no
  * branches once the dtype is known, so that loops over it become vector code.
  * Elements are read and written bytewise: a checkpoint aligns nothing.
  */
@@ -168,6 +169,49 @@ TTSW_HD uint32_t body_narrow(double x, struct body_format f)
     const uint64_t number = steps + (hd_bits(a + c) - hd_bits(c));
     const uint64_t nan = infinity | one >> 1 | ((bits >> drop) & (one - 1));
     return (uint32_t)(sign | (x == x ? number : nan));
+}
+
+/* body_narrow of an F32's value to F16, from its bits. The same sum: binary32
+ * holds every c that it needs. Signed, since SSE2 compares no other integers,
+ * and the sum is in no branch of a select, so that it stays vector code. */
+TTSW_HD uint32_t body_narrow_f32_to_f16(uint32_t bits)
+{
+    const int32_t least = (127 - 14) << 23;
+    const int32_t top = (127 + 16) << 23;
+    const int32_t magnitude = (int32_t)(bits & 0x7fffffff);
+    const int32_t a = magnitude < top ? magnitude : top;
+    const int32_t power = a & 0x7f800000;
+    const int32_t p = power > least ? power : least;
+    const int32_t c = p + (13 << 23);
+    const float sum = hd_float((uint32_t)a) + hd_float((uint32_t)c);
+    const int32_t number = ((p - least) >> 13) + ((int32_t)hd_word(sum) - c);
+    const int32_t nan = 0x200 | (magnitude >> 13 & 0x3ff);
+    const int32_t more = magnitude > 0x7f800000 ? nan : 0;
+    return (bits >> 16 & 0x8000) | (uint32_t)(number | more);
+}
+
+/* The same to BF16, whose numbers are the upper halves of F32's: a carry out
+ * of the mantissa steps the exponent, past the last one it makes infinity. */
+TTSW_HD uint32_t body_narrow_f32_to_bf16(uint32_t bits)
+{
+    const uint32_t number = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    const uint32_t nan = bits >> 16 | 0x40;
+    return (int32_t)(bits & 0x7fffffff) > 0x7f800000 ? nan : number;
+}
+
+/* An F32's code in F16 or BF16. */
+TTSW_HD uint32_t body_narrow_f32(enum ttsb_dtype dtype, uint32_t bits)
+{
+    return dtype == TTSB_F16 ? body_narrow_f32_to_f16(bits)
+                             : body_narrow_f32_to_bf16(bits);
+}
+
+/* Whether an F32 has no finite number in F16 or BF16: its magnitude is 65520,
+ * or 2^128 - 2^119, or above, or it is no finite number itself. */
+TTSW_HD bool body_beyond_f32(enum ttsb_dtype dtype, uint32_t bits)
+{
+    const int32_t limit = dtype == TTSB_F16 ? 0x477ff000 : 0x7f7f8000;
+    return (int32_t)(bits & 0x7fffffff) >= limit;
 }
 
 /* Writes x to element i of a float buffer. */

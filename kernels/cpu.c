@@ -5,8 +5,8 @@
  * In:  what kernels.h describes. Out: the same bits as reference.c, faster.
  * Invariant: a loop here never decides a number; it only walks. Speed comes
  * from three things: the dtype is a constant inside a loop, so that a body is
- * selects and the compiler makes vector code of it; float casts go through a
- * chunk that stays in the first cache; permutations move runs or tiles.
+ * selects and the compiler makes vector code of it; casts go through a chunk
+ * that stays in the first cache; permutations move runs or tiles.
  */
 #include "kernels.h"
 
@@ -155,6 +155,48 @@ bool kernel_store_f64(enum ttsb_dtype dtype, const double *src, uint64_t n,
     return true;
 }
 
+/* The codes of F32s in F16 or BF16; whether one does not fit. */
+static bool narrow_chunk(enum ttsb_dtype dtype, const void *src, uint64_t n,
+                         uint32_t *codes)
+{
+    int32_t beyond = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        const uint32_t bits = body_u32(src, i);
+        codes[i] = body_narrow_f32(dtype, bits);
+        beyond |= body_beyond_f32(dtype, bits);
+    }
+    return beyond != 0;
+}
+
+static void store_codes(const uint32_t *codes, uint64_t n, unsigned char *dst)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        const uint16_t half = (uint16_t)codes[i];
+        memcpy(dst + 2 * i, &half, sizeof(half));
+    }
+}
+
+/* F32 to F16 or BF16, without the way through binary64: the first loop has
+ * 32-bit lanes only, the second narrows them, and both become vector code. */
+static void cast_narrow(enum ttsb_dtype dtype, const void *src, uint64_t n,
+                        void *dst, struct kernel_range_error *err)
+{
+    const struct body_format format = body_format_of(dtype);
+    uint32_t codes[CHUNK];
+    for (uint64_t i = 0; i < n; i += CHUNK) {
+        const uint64_t m = chunk_at(i, n);
+        const unsigned char *from = (const unsigned char *)src + i * 4;
+        const bool beyond = dtype == TTSB_F16
+                                ? narrow_chunk(TTSB_F16, from, m, codes)
+                                : narrow_chunk(TTSB_BF16, from, m, codes);
+        store_codes(codes, m, (unsigned char *)dst + i * 2);
+        for (uint64_t j = 0; beyond && j < m; j++)
+            if (body_overflows(body_load(TTSB_F32, from, j), format))
+                report(err, j, body_load(TTSB_F32, from, j));
+        err->seen += m;
+    }
+}
+
 static void cast_floats(struct kernel_cast pair, const void *src, uint64_t n,
                         void *dst, struct kernel_range_error *err)
 {
@@ -187,7 +229,9 @@ bool kernel_cast(struct kernel_cast pair, const void *src, uint64_t n,
 {
     if (!kernel_cast_known(pair))
         return false;
-    if (pair.from != pair.to && body_is_float(pair.from)) {
+    if (pair.from == TTSB_F32 && body_dtype_bits(pair.to) == 16) {
+        cast_narrow(pair.to, src, n, dst, err);
+    } else if (pair.from != pair.to && body_is_float(pair.from)) {
         cast_floats(pair, src, n, dst, err);
     } else if (pair.from != pair.to) {
         cast_integers(pair, src, n, dst, err);

@@ -45,6 +45,20 @@ TTSW_HD double hd_double(uint64_t bits)
     return x;
 }
 
+TTSW_HD uint32_t hd_word(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof(bits));
+    return bits;
+}
+
+TTSW_HD float hd_float(uint32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof(x));
+    return x;
+}
+
 /* 2 to the e, e from -1022 to 1023. */
 TTSW_HD double hd_power(int e)
 {

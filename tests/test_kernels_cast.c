@@ -293,6 +293,51 @@ static void test_cast_pairs(void **state)
     free(src);
 }
 
+/* F32s around every middle between two codes: where rounding turns. */
+static uint64_t fill_turns(const struct format *f, uint32_t *x)
+{
+    uint64_t n = 0;
+    for (uint32_t code = 0; code < f->infinity; code++) {
+        const bool last = code + 1 == f->infinity;
+        const double low = load(f->dtype, code);
+        const double high = last ? f->beyond : load(f->dtype, code + 1);
+        const float middle = (float)(low + (high - low) / 2);
+        const float exact = (float)low;
+        const uint32_t sign = code % 3 == 0 ? 0x80000000 : 0;
+        uint32_t bits;
+        memcpy(&bits, &exact, sizeof(bits));
+        x[n++] = sign | bits;
+        memcpy(&bits, &middle, sizeof(bits));
+        x[n++] = sign | (bits - 1);
+        x[n++] = sign | bits;
+        x[n++] = sign | (bits + 1);
+    }
+    return n;
+}
+
+static void test_cast_narrow(void **state)
+{
+    static const uint32_t edges[] = {
+        0,          0x80000000, 1,          0x007fffff, 0x00800000, 0x33000000,
+        0x33000001, 0x477fefff, 0x477ff000, 0x47800000, 0x7f7f7fff, 0x7f7f8000,
+        0x7f7fffff, 0x7f800000, 0xff800000, 0x7f800001, 0xff802000, 0x7f803fff,
+        0x7fa00000, 0x7fc00000, 0xffffffff};
+    (void)state;
+    uint64_t seed = 5;
+    uint32_t *x = malloc(0x8000 * 4 * sizeof(*x));
+    for (size_t k = 0; k < FORMATS - 1; k++) {
+        const struct kernel_cast pair = {TTSB_F32, formats[k].dtype};
+        check_cast(pair, x, fill_turns(&formats[k], x));
+        for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++)
+            check_cast(pair, &edges[i], 1);
+        for (uint64_t i = 0; i < MANY; i++)
+            x[i] = ((uint32_t)random_bits(&seed) & 0x87ffffff) | 0x38000000;
+        x[MANY - 7] = 0xff7fffff;
+        check_cast(pair, x, MANY);
+    }
+    free(x);
+}
+
 static void test_cast_integer_edges(void **state)
 {
     (void)state;
@@ -435,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_store_random),
         cmocka_unit_test(test_errors_add_up),
         cmocka_unit_test(test_cast_pairs),
+        cmocka_unit_test(test_cast_narrow),
         cmocka_unit_test(test_cast_integer_edges),
         cmocka_unit_test(test_cast_integer_error),
         cmocka_unit_test(test_cast_same),
