@@ -332,8 +332,9 @@ static void print_places(struct printer *p, const struct diag_item *item)
     for (i = 0; i < n; i++) {
         if (m[i].at.src == src)
             continue;
-        fprintf(p->out, "%*s ::: %.*s:%" PRIu32 "\n", p->gutter, "",
-                STR_ARG(m[i].at.src->path), line_at(m[i].at));
+        fprintf(p->out, "%*s ::: ", p->gutter, "");
+        put(p->out, m[i].at.src->path);
+        fprintf(p->out, ":%" PRIu32 "\n", line_at(m[i].at));
         print_snippet(p, m[i].at, m[i].sign, m[i].label, true);
     }
 }
@@ -343,10 +344,9 @@ static void print_uses(const struct printer *p, const struct diag_frame *f)
     uint32_t line, column;
     for (; f != NULL; f = f->outer) {
         source_position(f->at.src, f->at.begin, &line, &column);
-        fprintf(p->out,
-                "%*s = note: in this use: %.*s:%" PRIu32 ":%" PRIu32
-                " `use: %.*s`\n",
-                p->gutter, "", STR_ARG(f->at.src->path), line, column,
+        fprintf(p->out, "%*s = note: in this use: ", p->gutter, "");
+        put(p->out, f->at.src->path);
+        fprintf(p->out, ":%" PRIu32 ":%" PRIu32 " `use: %.*s`\n", line, column,
                 STR_ARG(f->name));
     }
 }
@@ -378,8 +378,8 @@ static void print_folded(struct printer *p, struct diag_item *const *items,
     if (item->where.at.src != NULL) {
         source_position(item->where.at.src, item->where.at.begin, &line,
                         &column);
-        fprintf(p->out, "%.*s:%" PRIu32 ":%" PRIu32 ": ",
-                STR_ARG(item->where.at.src->path), line, column);
+        put(p->out, item->where.at.src->path);
+        fprintf(p->out, ":%" PRIu32 ":%" PRIu32 ": ", line, column);
     } else if (item->path.n > 0) {
         put(p->out, item->path);
         fputs(": ", p->out);

@@ -102,6 +102,18 @@ class CommandLine(unittest.TestCase):
             self.assertIn("ttswc", out)
             self.assertEqual(err, "")
 
+    def test_odd_names_of_files(self):
+        """No path moves a terminal's cursor, the spec's neither."""
+        spec = self.dir / "a\x1b[2J\n%s.yaml"
+        spec.write_text(SPEC.read_text() + "oops: 1\n")
+        ckpt = self.dir / "b\x1b[2J\n%n.safetensors"
+        _, err = ck.ttswc("check", spec, FEATURES, code=1)
+        self.assertIn("a?[2J?%s.yaml:", err)
+        self.assertNotIn("\x1b", err)
+        _, err = ck.ttswc("check", SPEC, ckpt, code=3)
+        self.assertIn("b?[2J?%n.safetensors: error[E0705]", err)
+        self.assertNotIn("\x1b", err)
+
     def test_system_errors(self):
         gone = self.dir / "gone"
         for args in (("compile", gone, FEATURES, "-o", self.out),
