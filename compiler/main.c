@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static const struct command commands[] = {
     {"compile", "SPEC [CHECKPOINT...]", 1, ANY_NUMBER, "OSjqPMFmIp",
@@ -55,6 +56,18 @@ static bool hold_streams(void)
     return true;
 }
 
+/* A blob is read where it is mapped; if it is cut short meanwhile, this is how
+ * that is told. */
+static void on_bus_error(int signal_number)
+{
+    static const char text[] =
+        "ttswc: error: a file became shorter while it was read\n";
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)signal_number;
+    (void)written;
+    _exit(EXIT_SYSTEM);
+}
+
 int main(int argc, char **argv)
 {
     if (!hold_streams())
@@ -63,5 +76,6 @@ int main(int argc, char **argv)
     setvbuf(stderr, NULL, _IOLBF, 0);
     /* A file that may not grow is an error of writing, not the end. */
     signal(SIGXFSZ, SIG_IGN);
+    signal(SIGBUS, on_bus_error);
     return (int)cli_main(commands, argc, argv);
 }

@@ -6,6 +6,7 @@ import os
 import pathlib
 import resource
 import shlex
+import signal
 import subprocess
 import tempfile
 import time
@@ -153,6 +154,19 @@ class CommandLine(unittest.TestCase):
                                  (closed, command))
                 self.assertEqual(back.read_bytes(), exported, closed)
                 self.assertEqual(self.out.read_bytes(), good, closed)
+
+    def test_a_mapped_file_that_shrinks(self):
+        """What the kernel sends then, at a moment that a test can choose: once
+        ttswc waits for a spec."""
+        pipe = self.dir / "spec.fifo"
+        os.mkfifo(pipe)
+        run = subprocess.Popen([ck.TTSWC, "check", pipe, FEATURES],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with open(pipe, "wb"):
+            run.send_signal(signal.SIGBUS)
+            out, err = run.communicate(timeout=600)
+        self.assertEqual((run.returncode, out), (3, b""))
+        self.assertIn(b"ttswc: error: a file became shorter", err)
 
     def test_old_file_survives_a_failure(self):
         self.out.write_text("old")
