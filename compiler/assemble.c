@@ -260,6 +260,15 @@ static int make_box(struct assembly *s, const struct box *b, uint64_t at)
     return error;
 }
 
+/* Whether a range is smaller where it is cast before it is permuted. */
+static bool casts_first(const struct region *r, const struct view *v,
+                        const struct output *o)
+{
+    return !v->straight && r->g == NULL && r->exps == 0 &&
+           dtype_of(r, o) != o->dtype &&
+           spec_dtype_bits(o->dtype) / 8 < v->element_size;
+}
+
 /* An output that is one region. */
 static int make_single(struct assembly *s, uint64_t at, uint64_t n,
                        const uint8_t **out)
@@ -270,9 +279,15 @@ static int make_single(struct assembly *s, uint64_t at, uint64_t n,
     struct misfits bad = {0};
     uint64_t first;
     double value;
-    int error = gather_range(&s->b->gather, &v, at, n, s->b->raw);
-    *out = s->b->raw;
+    int error = GATHER_MISFIT;
     s->unread = r->leaf;
+    *out = s->b->out;
+    if (casts_first(r, &v, s->o))
+        error = gather_narrow(&s->b->gather, &v, s->o->dtype, at, n, s->b->out);
+    if (error != GATHER_MISFIT)
+        return error;
+    *out = s->b->raw;
+    error = gather_range(&s->b->gather, &v, at, n, s->b->raw);
     if (error != 0 || assemble_is_copy(r, s->o))
         return error;
     *out = s->b->out;

@@ -6,7 +6,8 @@
  * Staging in the source's order makes each read as long as the chunk allows;
  * of a transposed matrix the runs are as long as the chunk has rows. A short
  * run is fetched together with its neighbours through a window where a system
- * call costs more than the bytes between.
+ * call costs more than the bytes between. Where elements are cast to fewer
+ * bytes, they are cast on their way into staging.
  */
 #include "gather.h"
 
@@ -81,6 +82,37 @@ static int read_elements(struct gather *g, const struct view *v, uint64_t from,
                            (size_t)(count * size));
 }
 
+/* Elements that were read, into staging from element `at` on. */
+static int put(struct gather *g, const struct view *v, const uint8_t *src,
+               uint64_t count, uint64_t at)
+{
+    struct kernel_cast pair = {v->leaf->dtype, g->dtype};
+    struct kernel_range_error misfits = {0};
+    uint8_t *to = g->staging + at * g->size;
+    if (pair.from == pair.to)
+        memcpy(to, src, (size_t)(count * g->size));
+    else
+        kernel_cast(pair, src, count, to, &misfits);
+    return misfits.count > 0 ? GATHER_MISFIT : 0;
+}
+
+/* Elements of the source, into staging from element `at` on. */
+static int read_run(struct gather *g, const struct view *v, uint64_t from,
+                    uint64_t count, uint64_t at)
+{
+    uint64_t most = GATHER_WINDOW / v->element_size;
+    int error = 0;
+    if (g->dtype == v->leaf->dtype)
+        return read_elements(g, v, from, count, g->staging + at * g->size);
+    for (uint64_t i = 0; i < count && error == 0; i += most) {
+        uint64_t n = count - i < most ? count - i : most;
+        error = read_elements(g, v, from + i, n, g->window);
+        if (error == 0)
+            error = put(g, v, g->window, n, at + i);
+    }
+    return error;
+}
+
 /* How many of the runs from number n on lie inside one window. Offsets do
  * not fall from run to run, since the axes are in the source's order. */
 static uint64_t runs_in_window(const struct source_order *o, uint32_t k,
@@ -107,9 +139,9 @@ static int read_windows(struct gather *g, const struct view *v,
         end = walk_offset(o, k, n + count - 1) + run;
         error = read_elements(g, v, b->base + first, end - first, g->window);
         for (i = 0; i < count && error == 0; i++)
-            memcpy(g->staging + (n + i) * run * size,
-                   g->window + (walk_offset(o, k, n + i) - first) * size,
-                   (size_t)(run * size));
+            error =
+                put(g, v, g->window + (walk_offset(o, k, n + i) - first) * size,
+                    run, (n + i) * run);
     }
     return error;
 }
@@ -118,12 +150,10 @@ static int read_runs(struct gather *g, const struct view *v,
                      const struct chunk *b, const struct source_order *o,
                      uint32_t k, uint64_t run)
 {
-    uint64_t size = v->element_size;
     uint64_t all = walk_count(o, k);
     int error = 0;
     for (uint64_t n = 0; n < all && error == 0; n++)
-        error = read_elements(g, v, b->base + walk_offset(o, k, n), run,
-                              g->staging + n * run * size);
+        error = read_run(g, v, b->base + walk_offset(o, k, n), run, n * run);
     return error;
 }
 
@@ -188,13 +218,18 @@ static bool same_view(const struct view *a, const struct view *b)
 }
 
 /* Has the element `at` of a view staged, and as many behind it as fit. */
-static int stage(struct gather *g, const struct view *v, uint64_t at)
+static int stage(struct gather *g, const struct view *v, enum ttsb_dtype dtype,
+                 uint64_t at)
 {
-    uint64_t most = GATHER_STAGING / v->element_size, last;
+    uint64_t most, last;
     int error;
-    if (g->count > 0 && same_view(&g->view, v) && at >= g->first &&
-        at - g->first < g->count)
+    if (g->count > 0 && g->dtype == dtype && same_view(&g->view, v) &&
+        at >= g->first && at - g->first < g->count)
         return 0;
+    g->dtype = dtype;
+    g->size =
+        dtype == v->leaf->dtype ? v->element_size : spec_dtype_bits(dtype) / 8;
+    most = GATHER_STAGING / g->size;
     last = v->elements - at < most ? v->elements : at + most;
     g->view = *v;
     g->first = at;
@@ -209,33 +244,38 @@ static int stage(struct gather *g, const struct view *v, uint64_t at)
 static void take_chunk(const struct gather *g, const struct view *v,
                        const struct chunk *b, uint8_t *out)
 {
-    struct kernel_permute permute = {.rank = v->rank,
-                                     .element_size = v->element_size};
+    struct kernel_permute permute = {.rank = v->rank, .element_size = g->size};
     uint64_t offset = 0;
     for (uint32_t i = 0; i < v->rank; i++) {
         permute.out_dims[i] = b->dims[i];
         permute.in_strides[i] = g->strides[i];
         offset += (b->at[i] - g->chunk.at[i]) * g->strides[i];
     }
-    kernel_permute(&permute, g->staging + offset * v->element_size, out);
+    kernel_permute(&permute, g->staging + offset * g->size, out);
+}
+
+int gather_narrow(struct gather *g, const struct view *v, enum ttsb_dtype to,
+                  uint64_t first, uint64_t count, uint8_t *out)
+{
+    uint64_t at = first, last = first + count, n;
+    while (at < last) {
+        struct chunk b;
+        uint64_t end;
+        int error = stage(g, v, to, at);
+        if (error != 0)
+            return error;
+        end = g->first + g->count;
+        b = cut_chunk(v, at, end < last ? end : last, &n);
+        take_chunk(g, v, &b, out + (at - first) * g->size);
+        at += n;
+    }
+    return 0;
 }
 
 int gather_range(struct gather *g, const struct view *v, uint64_t first,
                  uint64_t count, uint8_t *out)
 {
-    uint64_t at = first, last = first + count, n;
     if (v->straight)
         return read_elements(g, v, v->base + first, count, out);
-    while (at < last) {
-        struct chunk b;
-        uint64_t end;
-        int error = stage(g, v, at);
-        if (error != 0)
-            return error;
-        end = g->first + g->count;
-        b = cut_chunk(v, at, end < last ? end : last, &n);
-        take_chunk(g, v, &b, out + (at - first) * v->element_size);
-        at += n;
-    }
-    return 0;
+    return gather_narrow(g, v, v->leaf->dtype, first, count, out);
 }

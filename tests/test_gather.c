@@ -4,7 +4,8 @@
  *
  * In: checkpoints of one tensor whose elements are their own numbers. Out:
  * gather_range gives what the definition of a permutation says, for random
- * shapes, orders and ranges, and an error when the file became shorter.
+ * shapes, orders and ranges, and an error when the file became shorter;
+ * gather_narrow the same in 16 bits, or that there are larger numbers.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,6 +30,7 @@ struct bench {
     struct leaf leaf;
     struct gather g;
     char path[64];
+    uint64_t below; /* all numbers; beyond, they begin again */
 };
 
 static uint64_t random_state = 88172645463325252u;
@@ -41,8 +43,8 @@ static uint64_t roll(uint64_t n)
     return random_state % n;
 }
 
-/* A file of n elements of 4 bytes: 0, 1, 2, ... */
-static void open_numbers(struct bench *b, uint64_t n)
+/* A file of n elements of 4 bytes: 0, 1, 2, ... below - 1, 0, 1, ... */
+static void open_numbers(struct bench *b, uint64_t n, uint64_t below)
 {
     uint32_t *p = calloc((size_t)n, sizeof *p);
     memset(b, 0, sizeof *b);
@@ -50,7 +52,7 @@ static void open_numbers(struct bench *b, uint64_t n)
     b->file.fd = mkstemp(b->path);
     assert_true(b->file.fd >= 0);
     for (uint64_t i = 0; i < n; i++)
-        p[i] = (uint32_t)i;
+        p[i] = (uint32_t)(i % below);
     assert_int_equal(write(b->file.fd, p, (size_t)n * 4), (ssize_t)n * 4);
     free(p);
     b->tensor.end = n * 4;
@@ -58,7 +60,8 @@ static void open_numbers(struct bench *b, uint64_t n)
     b->c.tensors = &b->tensor;
     b->c.places = &b->place;
     b->c.count = 1;
-    b->leaf.dtype = TTSB_F32;
+    b->below = n < below ? n : below;
+    b->leaf.dtype = TTSB_U32;
     b->g.c = &b->c;
     b->g.staging = malloc(GATHER_STAGING);
     b->g.window = malloc(GATHER_WINDOW);
@@ -88,15 +91,15 @@ static struct output make_output(struct bench *b, uint32_t rank,
     b->leaf.type = (struct type){rank, axes};
     *leaf = (struct step){.op = OP_LEAF,
                           .type = b->leaf.type,
-                          .dtype = TTSB_F32,
+                          .dtype = TTSB_U32,
                           .leaf = &b->leaf};
     *permute = (struct step){.op = OP_PERMUTE,
                              .type = {rank, moved},
-                             .dtype = TTSB_F32,
+                             .dtype = TTSB_U32,
                              .arg = leaf};
     memcpy(permute->order, order, rank);
     return (struct output){
-        .step = permute, .type = permute->type, .dtype = TTSB_F32};
+        .step = permute, .type = permute->type, .dtype = TTSB_U32};
 }
 
 /* The source element of output element e, by definition. */
@@ -121,6 +124,20 @@ static struct view view_of(struct bench *b, const struct output *o)
     return plan_whole(&v.p[0]);
 }
 
+static void check_narrow(struct bench *b, const struct view *v, uint64_t first,
+                         uint64_t count, const uint32_t *want)
+{
+    uint16_t *got = calloc((size_t)count, sizeof *got);
+    int error = gather_narrow(&b->g, v, TTSB_U16, first, count, (uint8_t *)got);
+    if (b->below <= 0x10000)
+        assert_int_equal(error, 0);
+    for (uint64_t i = 0; i < count && error == 0; i++)
+        assert_int_equal(got[i], want[i]);
+    if (error != 0)
+        assert_int_equal(error, GATHER_MISFIT);
+    free(got);
+}
+
 static void check_range(struct bench *b, uint32_t rank, const uint64_t *sizes,
                         const uint8_t *order, uint64_t n)
 {
@@ -131,7 +148,10 @@ static void check_range(struct bench *b, uint32_t rank, const uint64_t *sizes,
     assert_int_equal(p.elements, n);
     assert_int_equal(gather_range(&b->g, &p, first, count, (uint8_t *)got), 0);
     for (uint64_t i = 0; i < count; i++)
-        assert_int_equal(got[i], source_of(rank, sizes, order, first + i));
+        assert_int_equal(got[i],
+                         source_of(rank, sizes, order, first + i) % b->below);
+    if (!p.straight)
+        check_narrow(b, &p, first, count, got);
     free(got);
 }
 
@@ -159,7 +179,7 @@ static void test_random_shapes(void **state)
             sizes[i] = 1 + roll(rank > 3 ? 5 : 40);
             n *= sizes[i];
         }
-        open_numbers(&b, n);
+        open_numbers(&b, n, n);
         for (int i = 0; i < 4; i++) {
             shuffle(order, rank);
             check_range(&b, rank, sizes, order, n);
@@ -171,15 +191,18 @@ static void test_random_shapes(void **state)
 /* Runs long and short, inside and beyond one window. */
 static void test_large_matrices(void **state)
 {
-    static const uint64_t shapes[][3] = {
-        {600, 700, 1}, {3, 100000, 2}, {100000, 3, 2}, {7, 300, 200}};
+    static const uint64_t shapes[][3] = {{600, 700, 1},
+                                         {3, 100000, 2},
+                                         {100000, 3, 2},
+                                         {7, 300, 200},
+                                         {1300, 900, 1}};
     static const uint8_t orders[][3] = {
         {1, 0, 2}, {2, 1, 0}, {1, 2, 0}, {0, 2, 1}, {2, 0, 1}};
     (void)state;
-    for (size_t s = 0; s < 4; s++) {
+    for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
         struct bench b;
         uint64_t n = shapes[s][0] * shapes[s][1] * shapes[s][2];
-        open_numbers(&b, n);
+        open_numbers(&b, n, 65521);
         for (size_t k = 0; k < 5; k++)
             check_range(&b, 3, shapes[s], orders[k], n);
         close_numbers(&b);
@@ -195,11 +218,13 @@ static void test_shorter_file(void **state)
     struct view p;
     uint32_t got[3000];
     (void)state;
-    open_numbers(&b, 3000);
+    open_numbers(&b, 3000, 3000);
     o = make_output(&b, 2, sizes, order);
     p = view_of(&b, &o);
     assert_int_equal(ftruncate(b.file.fd, 9000), 0);
     assert_int_equal(gather_range(&b.g, &p, 0, 3000, (uint8_t *)got), ENODATA);
+    assert_int_equal(gather_narrow(&b.g, &p, TTSB_U16, 0, 3000, (uint8_t *)got),
+                     ENODATA);
     close_numbers(&b);
 }
 
