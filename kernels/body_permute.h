@@ -88,16 +88,23 @@ struct body_plane {
     uint64_t src_col;
 };
 
-/* The tile whose first element is (r0, c0). */
+/* The tile whose first element is (r0, c0). The strides are copied: for all
+ * the compiler knows, storing an element may change *p. */
 TTSW_HD void body_permute_tile(const struct body_plane *p, uint64_t r0,
                                uint64_t c0, uint32_t size)
 {
-    const uint64_t r1 = p->rows - r0 < BODY_TILE ? p->rows : r0 + BODY_TILE;
-    const uint64_t c1 = p->cols - c0 < BODY_TILE ? p->cols : c0 + BODY_TILE;
-    for (uint64_t r = r0; r < r1; r++)
-        for (uint64_t c = c0; c < c1; c++)
-            body_move(p->dst, r * p->dst_row + c, p->src,
-                      r * p->src_row + c * p->src_col, size);
+    const uint64_t rows = p->rows - r0 < BODY_TILE ? p->rows - r0 : BODY_TILE;
+    const uint64_t cols = p->cols - c0 < BODY_TILE ? p->cols - c0 : BODY_TILE;
+    const uint64_t dst_row = p->dst_row;
+    const uint64_t src_row = p->src_row;
+    const uint64_t src_col = p->src_col;
+    unsigned char *to = (unsigned char *)p->dst + (r0 * dst_row + c0) * size;
+    const unsigned char *from =
+        (const unsigned char *)p->src + (r0 * src_row + c0 * src_col) * size;
+    for (uint64_t r = 0; r < rows; r++)
+        for (uint64_t c = 0; c < cols; c++)
+            body_move(to, r * dst_row + c, from, r * src_row + c * src_col,
+                      size);
 }
 
 #endif
