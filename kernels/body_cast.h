@@ -214,6 +214,17 @@ TTSW_HD bool body_beyond_f32(enum ttsb_dtype dtype, uint32_t bits)
     return (int32_t)(bits & 0x7fffffff) >= limit;
 }
 
+/* body_narrow to F32: a conversion is that rounding, in one instruction. */
+TTSW_HD uint32_t body_narrow_to_f32(double x)
+{
+    const bool number = x == x;
+    const uint64_t bits = hd_bits(x);
+    const double y = hd_double(number ? bits : 0);
+    const uint32_t nan = (uint32_t)(bits >> 32 & 0x80000000) | 0x7fc00000 |
+                         (uint32_t)(bits >> 29 & 0x3fffff);
+    return hd_word((float)y) | (number ? 0 : nan);
+}
+
 /* Writes x to element i of a float buffer. */
 TTSW_HD void body_store(enum ttsb_dtype dtype, double x, void *dst, uint64_t i)
 {
@@ -222,7 +233,7 @@ TTSW_HD void body_store(enum ttsb_dtype dtype, double x, void *dst, uint64_t i)
         const uint64_t wide = hd_bits(hd_quiet(x));
         memcpy(bytes + 8 * i, &wide, sizeof(wide));
     } else if (dtype == TTSB_F32) {
-        const uint32_t word = body_narrow(x, body_format_of(dtype));
+        const uint32_t word = body_narrow_to_f32(x);
         memcpy(bytes + 4 * i, &word, sizeof(word));
     } else {
         const uint16_t half = (uint16_t)body_narrow(x, body_format_of(dtype));
