@@ -238,6 +238,16 @@ static const struct expr *power(struct cursor *c)
     return node(c, EXPR_POW, a, b);
 }
 
+/* Whether the next axis of `a=n * b=m` follows. */
+static bool axis_follows(struct cursor *c)
+{
+    struct cursor try = *c;
+    struct str id;
+    struct span at;
+    return c->sizes && cursor_take(&try, "*") && cursor_id(&try, &id, &at) &&
+           cursor_take(&try, "=");
+}
+
 /* product = power { ("*" | "/" | "//" | "%") power } */
 static const struct expr *product(struct cursor *c)
 {
@@ -247,7 +257,7 @@ static const struct expr *product(struct cursor *c)
             a = node(c, EXPR_FLOOR, a, power(c));
         else if (cursor_take(c, "/"))
             a = node(c, EXPR_DIV, a, power(c));
-        else if (cursor_take(c, "*"))
+        else if (!axis_follows(c) && cursor_take(c, "*"))
             a = node(c, EXPR_MUL, a, power(c));
         else if (cursor_take(c, "%"))
             a = node(c, EXPR_MOD, a, power(c));
@@ -300,6 +310,15 @@ const struct expr *cursor_expr(struct cursor *c, bool boolean)
     while (boolean && a != NULL && cursor_word(c, "and", &at))
         a = node(c, EXPR_AND, a, comparison(c));
     return a;
+}
+
+const struct expr *cursor_size(struct cursor *c)
+{
+    const struct expr *e;
+    c->sizes = true;
+    e = cursor_expr(c, false);
+    c->sizes = false;
+    return e;
 }
 
 struct range cursor_range(struct cursor *c)

@@ -21,6 +21,7 @@ struct cursor {
     int depth;
     int operators; /* of the expression being read */
     bool boolean;  /* comparisons may stand in parentheses */
+    bool sizes;    /* `* id=` ends the expression: `a=n * b=m` */
     bool failed;
 };
 
@@ -51,6 +52,9 @@ void cursor_error(struct cursor *c, const char *what);
 
 /* An integer expression; with comparisons and `and` where `boolean`. */
 const struct expr *cursor_expr(struct cursor *c, bool boolean);
+
+/* An integer expression that ends where `* id=` follows, as in `a=n * b=m`. */
+const struct expr *cursor_size(struct cursor *c);
 
 /* lo..hi */
 struct range cursor_range(struct cursor *c);

@@ -107,6 +107,9 @@ static void expand_piece(const struct cut *c, const struct piece *p,
     o = expansion_output(c->x, c->f, p->name->at, &p->value);
     if (o == NULL)
         return;
+    if (p->rope != NULL)
+        typing_report(&t, "E0211", p->rope->at, "`%s` is not there yet",
+                      p->rope->signature->name);
     o->step = typing_slice(&t, c->whole, c->axis, r);
     if (p->range.hi == NULL)
         o->step = typing_without(&t, o->step, c->axis);

@@ -17,6 +17,7 @@
 #define NO_SOURCE UINT32_MAX
 #define NO_NUMBER UINT32_MAX
 #define KEEP_NONE UINT32_MAX
+#define AXIS_NONE UINT32_MAX
 
 struct axis {
     struct str name; /* empty: unnamed */
@@ -51,6 +52,7 @@ struct leaf {
     const struct str *reason; /* why it is dropped */
     bool broken;              /* its value has a finding */
     bool also;                /* reads what another use claims */
+    bool allow_nonfinite;     /* may hold NaN and infinities */
     bool is_twin;             /* of another leaf: only compared */
     const struct box *box;    /* what it claims; NULL: all of it */
     struct leaf *pair;        /* of a weight norm: the other half */
@@ -71,19 +73,38 @@ struct leaf {
     uint32_t source; /* index in the checkpoint, or NO_SOURCE */
 };
 
-/* A value on its way from a source to an output. */
+/* A value on its way from a source to an output.
+ *
+ * What moves elements has one operand `arg`, or `parts`; so has what computes
+ * on each of them. OP_ADD, OP_SUB, OP_MUL and OP_DIV have `arg` and `other`,
+ * which has arg's type, or is a vector that runs along `axis` of arg.
+ * OP_L2_NORMALIZE divides by the larger of `number` and the norm over `axis`.
+ * The parts of OP_SPECTRAL_NORM are the leaves W, u, v; `axis` are the rows.
+ * batchnorm and fold_batchnorm are no steps: they are made of OP_DIV, OP_SQRT
+ * and others. */
 struct step {
     enum op op;
     struct type type;
     enum ttsb_dtype dtype; /* of a leaf; F64 once there was arithmetic */
     const struct step *arg;
-    const struct step **parts; /* OP_CONCAT, OP_STACK, OP_INTERLEAVE */
-    size_t part_count;
+    union {
+        const struct step **parts; /* joins, OP_SPECTRAL_NORM */
+        const struct step *other;
+    };
+    size_t part_count; /* of parts, 0 for all other operations */
     struct leaf *leaf; /* OP_LEAF; the direction v of OP_WEIGHT_NORM */
     struct leaf *g;    /* the magnitude of OP_WEIGHT_NORM */
-    uint32_t keep;     /* axis of OP_WEIGHT_NORM, or KEEP_NONE */
-    uint32_t axis;     /* of OP_SLICE, OP_CONCAT, OP_STACK, OP_INTERLEAVE */
-    uint64_t lo;       /* OP_SLICE: where the range begins in arg */
+    /* Axis of OP_WEIGHT_NORM, or KEEP_NONE; ropes: rows of a head that turn */
+    uint32_t keep;
+    /* Of OP_SLICE, joins and ropes; OP_UNSQUEEZE: the new one; OP_MERGE: the
+     * first of arg's that become one; OP_UNMERGE: arg's that becomes several;
+     * see above; or AXIS_NONE. */
+    uint32_t axis;
+    union {
+        uint64_t lo;    /* OP_SLICE: where the range begins in arg */
+        uint64_t heads; /* ropes */
+        double number;  /* OP_SCALE, OP_OFFSET, OP_MAX, OP_L2_NORMALIZE */
+    };
     uint8_t order[TTSB_MAX_RANK]; /* OP_PERMUTE: axes of arg; also TRANSPOSE */
     uint8_t removed;              /* OP_SQUEEZE: bit set of arg's axes */
 };

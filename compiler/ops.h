@@ -28,7 +28,25 @@ enum op {
     OP_ZEROS,
     OP_ALSO,
     OP_SAME,
-    OP_LATER, /* in the language, not in this version of ttswc */
+    OP_UNSQUEEZE,
+    OP_MERGE,
+    OP_UNMERGE,
+    OP_ROPE_HALF,
+    OP_ROPE_INTERLEAVE,
+    OP_SPECTRAL_NORM,
+    OP_BATCHNORM,
+    OP_FOLD_BATCHNORM,
+    OP_SCALE,
+    OP_OFFSET,
+    OP_RECIPROCAL,
+    OP_MAX,
+    OP_ADD,
+    OP_MUL,
+    OP_DIV,
+    OP_L2_NORMALIZE,
+    /* Steps that no spec can write: parts of a BatchNorm. */
+    OP_SUB,
+    OP_SQRT,
 };
 
 enum arg_kind {

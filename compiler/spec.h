@@ -84,7 +84,15 @@ struct arg {
     struct str key; /* of KEY=VALUE */
     const struct term *term;
     const struct name *name; /* ARG_STEM, ARG_TARGET */
-    struct str id;           /* ARG_AXIS, ARG_AXES, ARG_KEEP */
+    /* ARG_AXIS, ARG_AXES, ARG_KEEP, ARG_YES_NO; the axis that ARG_MERGE makes
+     * and ARG_UNMERGE takes; the text of ARG_DECIMAL */
+    struct str id;
+    struct span id_at;
+    struct axis_expr *axes; /* ARG_MERGE (without sizes), ARG_UNMERGE */
+    size_t axis_count;
+    const struct expr *expr; /* ARG_INTEGER */
+    double decimal;          /* ARG_DECIMAL */
+    struct type_expr type;   /* ARG_TYPED_STEM */
     struct range range;      /* ARG_RANGE; `each j lo..hi,` of ARG_TERMS */
     struct str each;         /* j; empty: the term stands once */
     struct span each_at;
@@ -98,6 +106,7 @@ struct term {
     struct arg *args;
     size_t count;
     struct type_expr type;
+    struct span allow_at; /* `allow_nonfinite` behind a leaf; src NULL: none */
 };
 
 struct value {
@@ -161,8 +170,11 @@ struct piece {
     struct span at;
     const struct name *name; /* the target; NULL: dropped */
     struct range range;      /* hi NULL: one index, and the axis goes */
-    struct value value;      /* its term is the split's source */
-    struct str reason;       /* of a dropped one */
+    /* A rope_half or rope_interleave around the range, NULL without; its
+     * arguments are `heads=` and `dims=`. */
+    const struct term *rope;
+    struct value value; /* its term is the split's source */
+    struct str reason;  /* of a dropped one */
 };
 
 struct split {

@@ -4,6 +4,7 @@
  */
 #include "term_parse.h"
 
+#include "arg_parse.h"
 #include "loop_parse.h"
 
 #define MAX_CALLS 32
@@ -48,7 +49,7 @@ static bool is_used(const struct term *t, struct str id)
     for (size_t i = 0; i < t->count && !used; i++) {
         const struct arg *a = &t->args[i];
         used = loop_in_name(a->name, id) || loop_in_expr(a->range.lo, id) ||
-               loop_in_expr(a->range.hi, id) ||
+               loop_in_expr(a->range.hi, id) || loop_in_expr(a->expr, id) ||
                (a->term != NULL && is_used(a->term, id));
     }
     return used;
@@ -81,31 +82,18 @@ static void argument(struct cursor *c, struct args *v, enum arg_kind kind,
                      struct str key)
 {
     struct arg arg = {.kind = kind, .key = key};
-    struct span at;
     bool ok;
     cursor_peek(c);
     arg.at.begin = c->at;
     if (kind == ARG_TERMS)
         each(c, &arg);
-    switch (kind) {
-    case ARG_TERM:
-    case ARG_TERMS:
+    if (kind == ARG_TERM || kind == ARG_TERMS || kind == ARG_TERM_OR_NOT) {
         arg.term = term(c);
         ok = arg.term != NULL;
         if (ok)
             check_each(c, &arg);
-        break;
-    case ARG_RANGE:
-        arg.range = cursor_range(c);
-        ok = !c->failed;
-        break;
-    case ARG_STEM:
-    case ARG_TARGET:
-        arg.name = cursor_name(c);
-        ok = arg.name != NULL;
-        break;
-    default:
-        ok = cursor_id(c, &arg.id, &at);
+    } else {
+        ok = arg_parse(c, kind, &arg);
     }
     if (!ok)
         cursor_error(c, arg_kind_name(kind));
@@ -170,6 +158,15 @@ static bool may_repeat(enum arg_kind kind)
     return kind == ARG_AXES || kind == ARG_TERMS;
 }
 
+/* Whether a name follows that has no type: no term, but what comes behind one
+ * that may be left out. */
+static bool is_bare_name(const struct cursor *c)
+{
+    struct cursor try = *c;
+    return cursor_name(&try) != NULL && !try.failed &&
+           (cursor_peek(&try) == ',' || cursor_peek(&try) == ')');
+}
+
 /* "(" arg { "," arg } ")" */
 static void arguments(struct cursor *c, struct term *t, struct span at)
 {
@@ -188,6 +185,8 @@ static void arguments(struct cursor *c, struct term *t, struct span at)
             break;
         }
         kind = s->positional[next];
+        if (kind == ARG_TERM_OR_NOT && is_bare_name(c))
+            kind = s->positional[++next];
         argument(c, &v, kind, (struct str){0});
         next += !may_repeat(kind);
         repeated = repeated || may_repeat(kind);
@@ -206,9 +205,8 @@ static void unknown_op(struct cursor *c, struct str id, struct span at)
                  STR_ARG(id));
     struct str list = {0};
     for (size_t i = 0; op_at(i) != NULL; i++)
-        if (op_at(i)->op != OP_LATER)
-            list = arena_format(c->a, "%.*s%s%s", STR_ARG(list),
-                                list.n > 0 ? ", " : "", op_at(i)->name);
+        list = arena_format(c->a, "%.*s%s%s", STR_ARG(list),
+                            list.n > 0 ? ", " : "", op_at(i)->name);
     diag_help(c->d, item, "operations are %.*s", STR_ARG(list));
     c->failed = true;
 }
@@ -223,14 +221,6 @@ static struct term *call(struct cursor *c, struct str id, struct span at)
         return NULL;
     }
     t->op = t->signature->op;
-    if (t->op == OP_LATER) {
-        diag_add(c->d, "E0211", diag_at(at),
-                 "`%s` is an operation of the language that this version of "
-                 "ttswc does not have yet",
-                 t->signature->name);
-        c->failed = true;
-        return NULL;
-    }
     if (t->op == OP_ZEROS) {
         cursor_error(c, "`zeros [axis=size, ...]`, without parentheses");
         return NULL;
@@ -332,6 +322,7 @@ static const struct term *term(struct cursor *c)
 {
     struct term *t;
     struct cursor before;
+    struct span allow;
     cursor_peek(c);
     t = untyped(c);
     if (t == NULL)
@@ -340,6 +331,9 @@ static const struct term *term(struct cursor *c)
     t->type = cursor_type(c);
     if (c->failed)
         return NULL;
+    if (t->op == OP_LEAF && t->type.given &&
+        cursor_word(c, "allow_nonfinite", &allow))
+        t->allow_at = allow;
     if (t->op != OP_LEAF)
         check_result_type(c, t);
     if (t->op == OP_LEAF && !t->type.given && !may_end(c)) {
@@ -414,33 +408,50 @@ const struct term *term_parse_source(struct arena *a, struct diag *d,
     return NULL;
 }
 
-/* lo..hi, or one index */
-static struct range read_range(struct cursor *c)
+/* KEY=EXPR of a rope around a range. */
+static bool rope_key(struct cursor *c, struct args *v,
+                     const struct op_signature *s)
 {
-    struct range r = {0};
-    cursor_peek(c);
-    r.at = (struct span){c->src, c->at, c->at};
-    r.lo = cursor_expr(c, false);
-    if (cursor_take(c, ".."))
-        r.hi = cursor_expr(c, false);
-    r.at.end = c->at;
-    return r;
+    struct str id;
+    struct span at;
+    if (keyed(c, v, s))
+        return true;
+    if (cursor_id(c, &id, &at))
+        cursor_error(c, "`heads=` or `dims=`");
+    return false;
 }
 
-/* An operation that may stand around a range. */
-static bool piece_operation(struct cursor *c)
+/* rope_half(range, heads=H[, dims=r]), or rope_interleave; false if it is
+ * none of them. */
+static bool read_rope(struct cursor *c, struct piece *p)
 {
     struct cursor try = *c;
+    struct args v = {0};
+    struct term *t;
     struct str id;
     struct span at;
     const struct op_signature *s;
     if (!cursor_id(&try, &id, &at) || !cursor_take(&try, "("))
         return false;
     s = op_find(id);
-    if (s != NULL && s->op == OP_LATER)
-        call(c, id, at);
-    else
-        cursor_error(c, "a range `lo..hi` or an index");
+    if (s == NULL || (s->op != OP_ROPE_HALF && s->op != OP_ROPE_INTERLEAVE)) {
+        cursor_error(c, "a range `lo..hi`, an index, or `rope_half(lo..hi, "
+                        "heads=H)`");
+        return true;
+    }
+    *c = try;
+    t = arena_new(c->a, struct term, 1);
+    t->op = s->op;
+    t->signature = s;
+    t->at = at;
+    p->range = cursor_range(c);
+    while (!c->failed && cursor_take(c, ","))
+        rope_key(c, &v, s);
+    cursor_expect(c, ")");
+    check_arguments(c, &v, s, positional_count(s), at);
+    t->args = v.p;
+    t->count = v.n;
+    p->rope = t;
     return true;
 }
 
@@ -451,8 +462,8 @@ static void read_target(struct arena *a, struct diag *d, const struct node *key,
     p->value.at = value->raw;
     p->at = value->raw;
     p->name = cursor_whole_name(a, d, key);
-    if (!c.failed && !piece_operation(&c))
-        p->range = read_range(&c);
+    if (!c.failed && !read_rope(&c, p))
+        p->range = arg_parse_range(&c);
     if (!c.failed)
         read_cast(&c, &p->value);
     cursor_finish(&c);
@@ -471,7 +482,7 @@ bool term_parse_piece(struct arena *a, struct diag *d, const struct node *key,
     c = cursor_open(a, d, key);
     cursor_take(&c, "drop");
     if (!c.failed)
-        p->range = read_range(&c);
+        p->range = arg_parse_range(&c);
     cursor_finish(&c);
     return d->errors == before;
 }

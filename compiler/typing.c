@@ -142,6 +142,9 @@ static bool leaf_step(struct typing *t, const struct term *term, struct step *s)
         return false;
     s->type = s->leaf->type;
     s->dtype = s->leaf->dtype;
+    if (term->allow_at.src != NULL)
+        typing_report(t, "E0211", term->allow_at,
+                      "`allow_nonfinite` is not there yet");
     return true;
 }
 
@@ -470,8 +473,13 @@ static bool fill_step(struct typing *t, const struct term *term, struct step *s)
         return also_step(t, term, s);
     case OP_SAME:
         return same_step(t, term, s);
-    default:
+    case OP_ALIAS:
+    case OP_ZEROS:
         return misplaced(t, term);
+    default:
+        typing_report(t, "E0211", term->at, "`%s` is not there yet",
+                      term->signature->name);
+        return false;
     }
 }
 
