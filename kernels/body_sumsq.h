@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * body_sumsq.h - sums of squares by one fixed tree.
+ * body_sumsq.h - sums of squares and of products by one fixed tree.
  *
- * In:  a row's elements in order, in any chunks. Out: its sum of squares.
+ * In:  a row's elements in order, in any chunks; one row, or two of one length.
+ * Out: the sum of its squares, or of the two rows' products.
  * Invariant: which numbers are added to which, and in what order, depends on an
  * element's position in the row alone, never on chunks, threads or vector
  * width; so the sum has one value. Eight lanes, because a lane is a vector
@@ -39,19 +40,19 @@ TTSW_HD void body_sumsq_close(struct kernel_sumsq *acc)
         acc->lane[i] = 0.0;
 }
 
-/* The row's next element. A block is a multiple of the lanes, so the position
+/* The row's next product. A block is a multiple of the lanes, so the position
  * in the row tells the lane. */
-TTSW_HD void body_sumsq_add(struct kernel_sumsq *acc, double x)
+TTSW_HD void body_dot_add(struct kernel_sumsq *acc, double x, double y)
 {
-    acc->lane[acc->count % KERNEL_SUMSQ_LANES] += x * x;
+    acc->lane[acc->count % KERNEL_SUMSQ_LANES] += x * y;
     acc->count++;
     body_sumsq_close(acc);
 }
 
-/* The row's next 8 * n elements, which begin at lane 0 and end in this block.
+/* The row's next 8 * n products, which begin at lane 0 and end in this block.
  */
-TTSW_HD void body_sumsq_add_octets(struct kernel_sumsq *acc, const double *x,
-                                   uint64_t n)
+TTSW_HD void body_dot_add_octets(struct kernel_sumsq *acc, const double *x,
+                                 const double *y, uint64_t n)
 {
     double lane[KERNEL_SUMSQ_LANES];
     for (int i = 0; i < KERNEL_SUMSQ_LANES; i++)
@@ -59,7 +60,7 @@ TTSW_HD void body_sumsq_add_octets(struct kernel_sumsq *acc, const double *x,
     for (uint64_t octet = 0; octet < n; octet++)
         for (int i = 0; i < KERNEL_SUMSQ_LANES; i++)
             lane[i] += x[octet * KERNEL_SUMSQ_LANES + (unsigned)i] *
-                       x[octet * KERNEL_SUMSQ_LANES + (unsigned)i];
+                       y[octet * KERNEL_SUMSQ_LANES + (unsigned)i];
     for (int i = 0; i < KERNEL_SUMSQ_LANES; i++)
         acc->lane[i] = lane[i];
     acc->count += n * KERNEL_SUMSQ_LANES;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * body_weight_norm.h - w = v * (g / ||v||), one row's factor and one element.
+ * body_weight_norm.h - w = v * (g / ||v||): one row's factor.
  *
- * In:  g and a row's sum of squares; or an element and its factor. Out: the
- * factor; or the product. Salimans and Kingma 2016, as torch.nn.utils.
- * weight_norm stores it. Invariant: square root, quotient and product are one
- * binary64 rounding each, in this order; a norm without a quotient is reported,
- * never divided by; a NaN's bits are not the processor's choice.
+ * In:  g and a row's sum of squares. Out: the factor; the product is
+ * body_combine's. Salimans and Kingma 2016, as torch.nn.utils.weight_norm
+ * stores it. Invariant: square root and quotient are one binary64 rounding
+ * each, in this order; a norm without a quotient is reported, never divided by;
+ * a NaN's bits are not the processor's choice.
  */
 #ifndef TTSW_BODY_WEIGHT_NORM_H
 #define TTSW_BODY_WEIGHT_NORM_H
@@ -23,11 +23,6 @@ TTSW_HD bool body_weight_norm_scale(double g, double sumsq, double *scale)
         return false;
     *scale = hd_settle(g / norm, g, sumsq); /* sqrt's own NaN is anyone's */
     return true;
-}
-
-TTSW_HD double body_scale(double x, double scale)
-{
-    return hd_settle(x * scale, x, scale);
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cpu.c - the kernels on the host: loops over the bodies.
+ * cpu.c - the kernels that move and convert, on the host: loops over the
+ * bodies.
  *
  * In:  what kernels.h describes. Out: the same bits as reference.c, faster.
  * Invariant: a loop here never decides a number; it only walks. Speed comes
@@ -11,13 +12,11 @@
 #include "kernels.h"
 
 #include "body_cast.h"
-#include "body_exp.h"
 #include "body_permute.h"
-#include "body_sumsq.h"
-#include "body_weight_norm.h"
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
               "buffers hold the file's bytes, which are little endian");
+static_assert(KERNEL_MAX_RANK >= TTSB_MAX_RANK, "any tensor can be permuted");
 
 /* Elements that a loop takes at a time where it walks twice. */
 #define CHUNK 1024
@@ -377,78 +376,4 @@ bool kernel_permute(const struct kernel_permute *p, const void *src, void *dst)
     else
         copy_planes(q, src, dst);
     return true;
-}
-
-void kernel_sumsq_init(struct kernel_sumsq *acc)
-{
-    body_sumsq_init(acc);
-}
-
-void kernel_sumsq_add(struct kernel_sumsq *acc, const double *x, uint64_t n)
-{
-    uint64_t i = 0;
-    while (i < n && acc->count % KERNEL_SUMSQ_LANES != 0)
-        body_sumsq_add(acc, x[i++]);
-    while (n - i >= KERNEL_SUMSQ_LANES) {
-        const uint64_t room =
-            KERNEL_SUMSQ_BLOCK - acc->count % KERNEL_SUMSQ_BLOCK;
-        const uint64_t most = n - i < room ? n - i : room;
-        const uint64_t octets = most / KERNEL_SUMSQ_LANES;
-        body_sumsq_add_octets(acc, x + i, octets);
-        i += octets * KERNEL_SUMSQ_LANES;
-    }
-    while (i < n)
-        body_sumsq_add(acc, x[i++]);
-}
-
-void kernel_sumsq_add_keep(struct kernel_sumsq *acc, uint64_t outer,
-                           uint64_t keep, uint64_t inner, const double *x)
-{
-    for (uint64_t o = 0; o < outer; o++)
-        for (uint64_t k = 0; k < keep; k++, x += inner)
-            kernel_sumsq_add(&acc[k], x, inner);
-}
-
-double kernel_sumsq_done(const struct kernel_sumsq *acc)
-{
-    return body_sumsq_done(acc);
-}
-
-void kernel_weight_norm_scale(const double *g, const struct kernel_sumsq *acc,
-                              uint64_t n, double *scale, uint64_t *first_bad)
-{
-    *first_bad = n;
-    for (uint64_t k = 0; k < n; k++) {
-        const double sum = body_sumsq_done(&acc[k]);
-        if (!body_weight_norm_scale(g[k], sum, &scale[k]) && *first_bad == n)
-            *first_bad = k;
-    }
-}
-
-static void scale_each(double *x, uint64_t n, const double *scale)
-{
-    for (uint64_t k = 0; k < n; k++)
-        x[k] = body_scale(x[k], scale[k]);
-}
-
-static void scale_all(double *x, uint64_t n, double scale)
-{
-    for (uint64_t i = 0; i < n; i++)
-        x[i] = body_scale(x[i], scale);
-}
-
-void kernel_scale_keep(double *x, uint64_t outer, uint64_t keep, uint64_t inner,
-                       const double *scale)
-{
-    for (uint64_t o = 0; inner == 1 && o < outer; o++, x += keep)
-        scale_each(x, keep, scale);
-    for (uint64_t o = 0; inner > 1 && o < outer; o++)
-        for (uint64_t k = 0; k < keep; k++, x += inner)
-            scale_all(x, inner, scale[k]);
-}
-
-void kernel_exp(const double *src, uint64_t n, double *dst)
-{
-    for (uint64_t i = 0; i < n; i++)
-        dst[i] = body_exp(src[i]);
 }

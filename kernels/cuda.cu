@@ -14,6 +14,7 @@
 
 #include "body_cast.h"
 #include "body_exp.h"
+#include "body_math.h"
 #include "body_permute.h"
 #include "body_sumsq.h"
 #include "body_weight_norm.h"
@@ -144,8 +145,10 @@ static __global__ void sumsq_keep(struct kernel_cuda_shape shape,
         struct kernel_sumsq acc;
         body_sumsq_init(&acc);
         for (uint64_t o = 0; o < shape.outer; o++)
-            for (uint64_t i = 0; i < shape.inner; i++)
-                body_sumsq_add(&acc, x[(o * shape.keep + k) * shape.inner + i]);
+            for (uint64_t i = 0; i < shape.inner; i++) {
+                const double v = x[(o * shape.keep + k) * shape.inner + i];
+                body_dot_add(&acc, v, v);
+            }
         sums[k] = body_sumsq_done(&acc);
     }
 }
@@ -186,7 +189,8 @@ static __global__ void scale_keep(struct kernel_cuda_shape shape, double *x,
                                   uint64_t n, const double *scale)
 {
     for (uint64_t i = first_index(); i < n; i += index_step())
-        x[i] = body_scale(x[i], scale[i / shape.inner % shape.keep]);
+        x[i] =
+            body_combine(KERNEL_MUL, x[i], scale[i / shape.inner % shape.keep]);
 }
 
 extern "C" int kernel_cuda_scale_keep(struct kernel_cuda_shape shape, double *x,

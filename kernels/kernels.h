@@ -11,7 +11,7 @@
  * judge. A `void` buffer needs no alignment; a `double` one has its own.
  * Buffers do not overlap unless a function says that dst may be src; n may be
  * 0, and then pointers may be NULL. Functions return false, having written
- * nothing, only for a dtype or a shape that they do not define.
+ * nothing, only for a dtype, a shape or an operation that they do not define.
  */
 #ifndef TTSW_KERNELS_H
 #define TTSW_KERNELS_H
@@ -21,7 +21,8 @@
 
 #include "ttsb_types.h"
 
-#define KERNEL_MAX_RANK TTSB_MAX_RANK
+/* Axes of a gather. More than a tensor's, because a view may cut an axis. */
+#define KERNEL_MAX_RANK 16
 
 /* Values that the target dtype cannot hold. Zero-initialise before the first
  * chunk of a tensor; further chunks add to it. `first` and `value` mean
@@ -131,6 +132,23 @@ void kernel_sumsq_add_keep(struct kernel_sumsq *acc, uint64_t outer,
 /* The row's sum so far; acc may go on. A NaN is 0x7ff8000000000000. */
 double kernel_sumsq_done(const struct kernel_sumsq *acc);
 
+/* Adds the products x[i] * y[i], i from 0 to n - 1, to the row, each rounded
+ * once, by the same tree: kernel_sumsq_add(acc, x, n) is kernel_dot_add(acc, x,
+ * x, n), and one row may have both. Any chunking gives the same bits. A sum
+ * that is zero is +0.0. A NaN in x or y, 0 * infinity, and infinite products of
+ * both signs make the sum 0x7ff8000000000000. x may be y. */
+void kernel_dot_add(struct kernel_sumsq *acc, const double *x, const double *y,
+                    uint64_t n);
+
+/* Adds x, dense (outer, keep, inner), times y, dense (outer, inner), to `keep`
+ * accumulators: x[o][k][i] * y[o][i] goes to acc[k], in row-major order of x,
+ * as kernel_dot_add adds it. With outer 1 these are a matrix's rows times a
+ * vector; with inner 1, its columns. Any chunking along outer gives the same
+ * bits. */
+void kernel_dot_add_keep(struct kernel_sumsq *acc, uint64_t outer,
+                         uint64_t keep, uint64_t inner, const double *x,
+                         const double *y);
+
 /* Weight norm's factors: norm = sqrt(sumsq), scale[k] = g[k] / norm, each one
  * rounding in binary64, k from 0 to n - 1. A norm that is zero or infinite has
  * no factor: scale[k] becomes +0.0 and nothing is divided. *first_bad is the
@@ -147,5 +165,55 @@ void kernel_scale_keep(double *x, uint64_t outer, uint64_t keep, uint64_t inner,
  * 1, exp(-inf) +0, exp(+inf) +inf; a NaN passes, made quiet; what is too large
  * becomes +inf unreported (scan the result). dst may be src. */
 void kernel_exp(const double *src, uint64_t n, double *dst);
+
+/* One operand. `q` means something to the last three only. */
+enum kernel_unary {
+    KERNEL_EXP,        /* kernel_exp */
+    KERNEL_RECIPROCAL, /* 1 / x: of a zero, the infinity of its sign */
+    KERNEL_SQRT,       /* of -0.0, -0.0; of less, invalid */
+    KERNEL_SCALE,      /* x * q: 0 * infinity is invalid */
+    KERNEL_OFFSET,     /* x + q: infinities of both signs are invalid */
+    KERNEL_MAX         /* the larger of x and q: of the two zeros, +0.0 */
+};
+
+struct kernel_map {
+    enum kernel_unary op;
+    double q; /* any number; a NaN or an infinity too */
+};
+
+/* dst[i] = op of src[i], one rounding to nearest even, subnormals included
+ * (KERNEL_EXP: as kernel_exp says; KERNEL_MAX rounds nothing). A NaN of src
+ * passes, made quiet, its sign and payload kept; else, where q means something,
+ * one of q does; what is invalid is 0x7ff8000000000000. Overflow is infinite
+ * and unreported (scan the result). dst may be src. False for an op that is
+ * none of these. */
+bool kernel_map(const struct kernel_map *m, const double *src, uint64_t n,
+                double *dst);
+
+/* Two operands. */
+enum kernel_binary {
+    KERNEL_ADD, /* a + b: infinities of both signs are invalid */
+    KERNEL_SUB, /* a - b: equal infinities are invalid */
+    KERNEL_MUL, /* a * b: 0 * infinity is invalid */
+    KERNEL_DIV  /* a / b: 0 / 0 and infinity / infinity are invalid */
+};
+
+/* dst[i] = a[i] op b[i], one rounding to nearest even, subnormals included. A
+ * NaN of a passes, made quiet, its sign and payload kept; else one of b does,
+ * its sign kept by KERNEL_SUB too; what is invalid is 0x7ff8000000000000. A sum
+ * or difference of numbers that is exactly zero is +0.0, but -0.0 + -0.0 and
+ * -0.0 - +0.0 are -0.0; a product or quotient that is no NaN is negative where
+ * its operands' signs differ, else positive, zeros included. Overflow, and a
+ * division of what is not 0 by a zero, are infinite and unreported (scan the
+ * result). dst may be a or b, and a may be b. False for an op that is none of
+ * these. */
+bool kernel_combine(enum kernel_binary op, const double *a, const double *b,
+                    uint64_t n, double *dst);
+
+/* x[o][k][i] = x[o][k][i] op y[k], x dense (outer, keep, inner), as
+ * kernel_combine has it, x being a and y b. False for an op that is none of
+ * these. */
+bool kernel_combine_keep(enum kernel_binary op, double *x, uint64_t outer,
+                         uint64_t keep, uint64_t inner, const double *y);
 
 #endif

@@ -240,7 +240,10 @@ static const struct kernel_permute permutes[] = {
     {4, 0, {3, 1, 5, 4}, {20, 20, 1, 5}},
     {8, 0, {2, 3, 2, 3, 2, 3, 2, 3}, {1, 2, 6, 12, 36, 72, 216, 432}},
     {2, 0, {4099, 4097}, {1, 4099}},
-    {9, 0, {1, 1, 1, 1, 1, 1, 1, 1}, {0}}};
+    {KERNEL_MAX_RANK + 1,
+     0,
+     {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+     {0}}};
 
 static void run_permute(struct bench *b, struct kernel_permute p)
 {

@@ -84,7 +84,8 @@ static void test_scalar_and_empty(void **state)
 static void test_refused(void **state)
 {
     (void)state;
-    static const uint32_t bad[][2] = {{9, 4}, {1, 0}, {1, 3}, {1, 5}, {1, 16}};
+    static const uint32_t bad[][2] = {
+        {KERNEL_MAX_RANK + 1, 4}, {1, 0}, {1, 3}, {1, 5}, {1, 16}};
     uint64_t src = 1;
     uint64_t dst = 0;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
