@@ -31,14 +31,14 @@ TTSW_HD double body_combine(enum kernel_binary op, double a, double b)
 }
 
 /* The larger. Equal numbers have equal bits, but for the two zeros, whose
- * common bits are those of +0.0 unless both are -0.0. */
+ * common bits are those of +0.0 unless both are -0.0. A NaN of x compares as
+ * nothing and stays; one of q is put back. */
 TTSW_HD double body_max(double x, double q)
 {
     const double both = hd_double(hd_bits(x) & hd_bits(q));
-    const double larger = x > q ? x : q;
-    const double number = x == q ? both : larger;
-    const double settled = q == q ? number : hd_quiet(q);
-    return x == x ? settled : hd_quiet(x);
+    const double first = x == q ? both : x;
+    const double larger = x < q ? q : first;
+    return hd_settle(q == q ? larger : q, x, q);
 }
 
 /* op of x; `op` is one of the six, q the operand of those that have one. */

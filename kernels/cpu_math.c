@@ -20,9 +20,9 @@ void kernel_sumsq_init(struct kernel_sumsq *acc)
     body_sumsq_init(acc);
 }
 
-/* Adds products to a row; y is x for squares. */
-static void add_products(struct kernel_sumsq *acc, const double *x,
-                         const double *y, uint64_t n)
+/* Adds products to a row; y is x for squares, which, inline, load it once. */
+static inline void add_products(struct kernel_sumsq *acc, const double *x,
+                                const double *y, uint64_t n)
 {
     uint64_t i = 0;
     for (; i < n && acc->count % KERNEL_SUMSQ_LANES != 0; i++)
@@ -89,11 +89,11 @@ void kernel_exp(const double *src, uint64_t n, double *dst)
         dst[i] = body_exp(src[i]);
 }
 
-static void map_each(struct kernel_map m, const double *src, uint64_t n,
-                     double *dst)
+static void map_each(enum kernel_unary op, double q, const double *src,
+                     uint64_t n, double *dst)
 {
     for (uint64_t i = 0; i < n; i++)
-        dst[i] = body_map(m.op, src[i], m.q);
+        dst[i] = body_map(op, src[i], q);
 }
 
 /* `op` becomes a constant. */
@@ -106,19 +106,19 @@ bool kernel_map(const struct kernel_map *m, const double *src, uint64_t n,
         kernel_exp(src, n, dst);
         return true;
     case KERNEL_RECIPROCAL:
-        map_each((struct kernel_map){KERNEL_RECIPROCAL, q}, src, n, dst);
+        map_each(KERNEL_RECIPROCAL, q, src, n, dst);
         return true;
     case KERNEL_SQRT:
-        map_each((struct kernel_map){KERNEL_SQRT, q}, src, n, dst);
+        map_each(KERNEL_SQRT, q, src, n, dst);
         return true;
     case KERNEL_SCALE:
-        map_each((struct kernel_map){KERNEL_SCALE, q}, src, n, dst);
+        map_each(KERNEL_SCALE, q, src, n, dst);
         return true;
     case KERNEL_OFFSET:
-        map_each((struct kernel_map){KERNEL_OFFSET, q}, src, n, dst);
+        map_each(KERNEL_OFFSET, q, src, n, dst);
         return true;
     case KERNEL_MAX:
-        map_each((struct kernel_map){KERNEL_MAX, q}, src, n, dst);
+        map_each(KERNEL_MAX, q, src, n, dst);
         return true;
     default:
         return false;

@@ -273,17 +273,29 @@ void reference_permute(const struct kernel_permute *p, const void *src,
     }
 }
 
-double reference_sumsq(const double *x, uint64_t n, uint64_t step)
+/* x[0] * y[0] + x[step] * y[step] + ..., n products. */
+static double sum_products(const double *x, const double *y, uint64_t n,
+                           uint64_t step)
 {
     double total = 0.0;
     for (uint64_t block = 0; block < n; block += 4096) {
         double l[8] = {0.0};
         for (uint64_t i = block; i < n && i < block + 4096; i++)
-            l[i % 8] += x[i * step] * x[i * step];
+            l[i % 8] += x[i * step] * y[i * step];
         total +=
             ((l[0] + l[1]) + (l[2] + l[3])) + ((l[4] + l[5]) + (l[6] + l[7]));
     }
     return isnan(total) ? double_of(UINT64_C(0x7ff8) << 48) : total;
+}
+
+double reference_sumsq(const double *x, uint64_t n, uint64_t step)
+{
+    return sum_products(x, x, n, step);
+}
+
+double reference_dot(const double *x, const double *y, uint64_t n)
+{
+    return sum_products(x, y, n, 1);
 }
 
 /* What the processor may not choose: which NaN a and b make. */
@@ -348,4 +360,64 @@ void reference_exp(const double *src, uint64_t n, double *dst)
 {
     for (uint64_t i = 0; i < n; i++)
         dst[i] = exp_of(src[i]);
+}
+
+static double combined(enum kernel_binary op, double a, double b)
+{
+    double r = a / b;
+    if (op == KERNEL_ADD)
+        r = a + b;
+    else if (op == KERNEL_SUB)
+        r = a - b;
+    else if (op == KERNEL_MUL)
+        r = a * b;
+    return isnan(r) ? which_nan(a, b) : r;
+}
+
+static double larger(double x, double q)
+{
+    if (isnan(x) || isnan(q))
+        return which_nan(x, q);
+    if (x == 0 && q == 0)
+        return signbit(x) && signbit(q) ? -0.0 : 0.0;
+    return fmax(x, q);
+}
+
+static double mapped(const struct kernel_map *m, double x)
+{
+    switch (m->op) {
+    case KERNEL_EXP:
+        return exp_of(x);
+    case KERNEL_RECIPROCAL:
+        return combined(KERNEL_DIV, 1.0, x);
+    case KERNEL_SQRT:
+        return isnan(x) || x < 0 ? which_nan(x, x) : sqrt(x);
+    case KERNEL_SCALE:
+        return combined(KERNEL_MUL, x, m->q);
+    case KERNEL_OFFSET:
+        return combined(KERNEL_ADD, x, m->q);
+    default:
+        return larger(x, m->q);
+    }
+}
+
+void reference_map(const struct kernel_map *m, const double *src, uint64_t n,
+                   double *dst)
+{
+    for (uint64_t i = 0; i < n; i++)
+        dst[i] = mapped(m, src[i]);
+}
+
+void reference_combine(enum kernel_binary op, const double *a, const double *b,
+                       uint64_t n, double *dst)
+{
+    for (uint64_t i = 0; i < n; i++)
+        dst[i] = combined(op, a[i], b[i]);
+}
+
+void reference_combine_keep(enum kernel_binary op, double *x, uint64_t outer,
+                            uint64_t keep, uint64_t inner, const double *y)
+{
+    for (uint64_t i = 0; i < outer * keep * inner; i++)
+        x[i] = combined(op, x[i], y[i / inner % keep]);
 }

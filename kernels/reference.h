@@ -37,6 +37,9 @@ void reference_permute(const struct kernel_permute *p, const void *src,
 /* The sum of squares of x[0], x[step], ... x[(n - 1) * step]. */
 double reference_sumsq(const double *x, uint64_t n, uint64_t step);
 
+/* The sum of x[i] * y[i]. */
+double reference_dot(const double *x, const double *y, uint64_t n);
+
 /* g / sqrt(sumsq), and whether there is one. */
 bool reference_weight_norm_scale(double g, double sumsq, double *scale);
 
@@ -46,5 +49,17 @@ void reference_scale_keep(double *x, uint64_t outer, uint64_t keep,
 
 /* e to the src[i]. */
 void reference_exp(const double *src, uint64_t n, double *dst);
+
+/* op of each element. */
+void reference_map(const struct kernel_map *m, const double *src, uint64_t n,
+                   double *dst);
+
+/* a[i] op b[i]. */
+void reference_combine(enum kernel_binary op, const double *a, const double *b,
+                       uint64_t n, double *dst);
+
+/* x[o][k][i] = x[o][k][i] op y[k]. */
+void reference_combine_keep(enum kernel_binary op, double *x, uint64_t outer,
+                            uint64_t keep, uint64_t inner, const double *y);
 
 #endif
