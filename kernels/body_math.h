@@ -15,6 +15,16 @@
 #include "hd.h"
 #include "kernels.h"
 
+TTSW_HD bool body_combine_known(enum kernel_binary op)
+{
+    return op >= KERNEL_ADD && op <= KERNEL_DIV;
+}
+
+TTSW_HD bool body_map_known(enum kernel_unary op)
+{
+    return op >= KERNEL_EXP && op <= KERNEL_MAX;
+}
+
 /* a op b; `op` is one of the four. */
 TTSW_HD double body_combine(enum kernel_binary op, double a, double b)
 {

@@ -176,7 +176,7 @@ static void combine_run(enum kernel_binary op, double *x, uint64_t n, double y)
 bool kernel_combine_keep(enum kernel_binary op, double *x, uint64_t outer,
                          uint64_t keep, uint64_t inner, const double *y)
 {
-    if (!kernel_combine(op, x, y, 0, x))
+    if (!body_combine_known(op))
         return false;
     if (keep == 0 || inner == 0)
         return true;

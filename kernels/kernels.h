@@ -166,9 +166,10 @@ void kernel_scale_keep(double *x, uint64_t outer, uint64_t keep, uint64_t inner,
  * becomes +inf unreported (scan the result). dst may be src. */
 void kernel_exp(const double *src, uint64_t n, double *dst);
 
-/* One operand. `q` means something to the last three only. */
+/* One operand. `q` means something to the last three only. 0 is none, so that
+ * what was never set is refused. */
 enum kernel_unary {
-    KERNEL_EXP,        /* kernel_exp */
+    KERNEL_EXP = 1,    /* kernel_exp */
     KERNEL_RECIPROCAL, /* 1 / x: of a zero, the infinity of its sign */
     KERNEL_SQRT,       /* of -0.0, -0.0; of less, invalid */
     KERNEL_SCALE,      /* x * q: 0 * infinity is invalid */
@@ -190,12 +191,12 @@ struct kernel_map {
 bool kernel_map(const struct kernel_map *m, const double *src, uint64_t n,
                 double *dst);
 
-/* Two operands. */
+/* Two operands. 0 is none. */
 enum kernel_binary {
-    KERNEL_ADD, /* a + b: infinities of both signs are invalid */
-    KERNEL_SUB, /* a - b: equal infinities are invalid */
-    KERNEL_MUL, /* a * b: 0 * infinity is invalid */
-    KERNEL_DIV  /* a / b: 0 / 0 and infinity / infinity are invalid */
+    KERNEL_ADD = 1, /* a + b: infinities of both signs are invalid */
+    KERNEL_SUB,     /* a - b: equal infinities are invalid */
+    KERNEL_MUL,     /* a * b: 0 * infinity is invalid */
+    KERNEL_DIV      /* a / b: 0 / 0 and infinity / infinity are invalid */
 };
 
 /* dst[i] = a[i] op b[i], one rounding to nearest even, subnormals included. A
