@@ -13,7 +13,6 @@
 #include <cuda_runtime.h>
 
 #include "body_cast.h"
-#include "body_exp.h"
 #include "body_math.h"
 #include "body_permute.h"
 #include "body_sumsq.h"
@@ -164,6 +163,31 @@ extern "C" int kernel_cuda_sumsq_keep(struct kernel_cuda_shape shape,
     return cudaGetLastError();
 }
 
+static __global__ void dot_keep(struct kernel_cuda_shape shape, const double *x,
+                                const double *y, double *sums)
+{
+    for (uint64_t k = first_index(); k < shape.keep; k += index_step()) {
+        struct kernel_sumsq acc;
+        body_sumsq_init(&acc);
+        for (uint64_t o = 0; o < shape.outer; o++)
+            for (uint64_t i = 0; i < shape.inner; i++)
+                body_dot_add(&acc, x[(o * shape.keep + k) * shape.inner + i],
+                             y[o * shape.inner + i]);
+        sums[k] = body_sumsq_done(&acc);
+    }
+}
+
+extern "C" int kernel_cuda_dot_keep(struct kernel_cuda_shape shape,
+                                    const double *x, const double *y,
+                                    double *sums, struct kernel_cuda_call call)
+{
+    if (shape.keep == 0)
+        return cudaSuccess;
+    dot_keep<<<blocks_for(shape.keep), THREADS, 0, (cudaStream_t)call.stream>>>(
+        shape, x, y, sums);
+    return cudaGetLastError();
+}
+
 static __global__ void weight_norm_scale(const double *g, const double *sums,
                                          uint64_t n, double *scale,
                                          struct kernel_cuda_found *found)
@@ -185,38 +209,80 @@ extern "C" int kernel_cuda_weight_norm_scale(const double *g,
     return cudaGetLastError();
 }
 
-static __global__ void scale_keep(struct kernel_cuda_shape shape, double *x,
-                                  uint64_t n, const double *scale)
+static __global__ void map_each(struct kernel_map m, const double *src,
+                                uint64_t n, double *dst)
 {
     for (uint64_t i = first_index(); i < n; i += index_step())
-        x[i] =
-            body_combine(KERNEL_MUL, x[i], scale[i / shape.inner % shape.keep]);
+        dst[i] = body_map(m.op, src[i], m.q);
+}
+
+extern "C" int kernel_cuda_map(const struct kernel_map *m, const double *src,
+                               uint64_t n, double *dst,
+                               struct kernel_cuda_call call)
+{
+    if (!body_map_known(m->op))
+        return cudaErrorInvalidValue;
+    if (n == 0)
+        return cudaSuccess;
+    map_each<<<blocks_for(n), THREADS, 0, (cudaStream_t)call.stream>>>(*m, src,
+                                                                       n, dst);
+    return cudaGetLastError();
+}
+
+static __global__ void combine_each(enum kernel_binary op,
+                                    struct kernel_cuda_pair from, uint64_t n,
+                                    double *dst)
+{
+    for (uint64_t i = first_index(); i < n; i += index_step())
+        dst[i] = body_combine(op, from.a[i], from.b[i]);
+}
+
+extern "C" int kernel_cuda_combine(enum kernel_binary op,
+                                   struct kernel_cuda_pair from, uint64_t n,
+                                   double *dst, struct kernel_cuda_call call)
+{
+    if (!body_combine_known(op))
+        return cudaErrorInvalidValue;
+    if (n == 0)
+        return cudaSuccess;
+    combine_each<<<blocks_for(n), THREADS, 0, (cudaStream_t)call.stream>>>(
+        op, from, n, dst);
+    return cudaGetLastError();
+}
+
+static __global__ void combine_keep(enum kernel_binary op,
+                                    struct kernel_cuda_shape shape, double *x,
+                                    uint64_t n, const double *y)
+{
+    for (uint64_t i = first_index(); i < n; i += index_step())
+        x[i] = body_combine(op, x[i], y[i / shape.inner % shape.keep]);
+}
+
+extern "C" int kernel_cuda_combine_keep(enum kernel_binary op,
+                                        struct kernel_cuda_shape shape,
+                                        double *x, const double *y,
+                                        struct kernel_cuda_call call)
+{
+    const uint64_t n = shape.outer * shape.keep * shape.inner;
+    if (!body_combine_known(op))
+        return cudaErrorInvalidValue;
+    if (n == 0)
+        return cudaSuccess;
+    combine_keep<<<blocks_for(n), THREADS, 0, (cudaStream_t)call.stream>>>(
+        op, shape, x, n, y);
+    return cudaGetLastError();
 }
 
 extern "C" int kernel_cuda_scale_keep(struct kernel_cuda_shape shape, double *x,
                                       const double *scale,
                                       struct kernel_cuda_call call)
 {
-    const uint64_t n = shape.outer * shape.keep * shape.inner;
-    if (n == 0)
-        return cudaSuccess;
-    scale_keep<<<blocks_for(n), THREADS, 0, (cudaStream_t)call.stream>>>(
-        shape, x, n, scale);
-    return cudaGetLastError();
-}
-
-static __global__ void exp_each(const double *src, uint64_t n, double *dst)
-{
-    for (uint64_t i = first_index(); i < n; i += index_step())
-        dst[i] = body_exp(src[i]);
+    return kernel_cuda_combine_keep(KERNEL_MUL, shape, x, scale, call);
 }
 
 extern "C" int kernel_cuda_exp(const double *src, uint64_t n, double *dst,
                                struct kernel_cuda_call call)
 {
-    if (n == 0)
-        return cudaSuccess;
-    exp_each<<<blocks_for(n), THREADS, 0, (cudaStream_t)call.stream>>>(src, n,
-                                                                       dst);
-    return cudaGetLastError();
+    const struct kernel_map m = {KERNEL_EXP, 0};
+    return kernel_cuda_map(&m, src, n, dst, call);
 }

@@ -71,6 +71,31 @@ int kernel_cuda_scale_keep(struct kernel_cuda_shape shape, double *x,
 int kernel_cuda_exp(const double *src, uint64_t n, double *dst,
                     struct kernel_cuda_call call);
 
+/* kernel_map; m is read before the function returns. */
+int kernel_cuda_map(const struct kernel_map *m, const double *src, uint64_t n,
+                    double *dst, struct kernel_cuda_call call);
+
+/* Two buffers of one length. */
+struct kernel_cuda_pair {
+    const double *a;
+    const double *b;
+};
+
+/* kernel_combine. */
+int kernel_cuda_combine(enum kernel_binary op, struct kernel_cuda_pair from,
+                        uint64_t n, double *dst, struct kernel_cuda_call call);
+
+/* kernel_combine_keep. */
+int kernel_cuda_combine_keep(enum kernel_binary op,
+                             struct kernel_cuda_shape shape, double *x,
+                             const double *y, struct kernel_cuda_call call);
+
+/* sums[k] = kernel_sumsq_done of all x[o][k][i] * y[o][i] in row-major order.
+ */
+int kernel_cuda_dot_keep(struct kernel_cuda_shape shape, const double *x,
+                         const double *y, double *sums,
+                         struct kernel_cuda_call call);
+
 #ifdef __cplusplus
 }
 #endif

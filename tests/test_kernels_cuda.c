@@ -29,11 +29,31 @@ static const unsigned char bits_of[TTSB_DTYPE_COUNT] = {
     0,  8,  8,  8, 16, 16, 32, 32, 64, 64, 16, 16,
     32, 64, 64, 8, 8,  8,  8,  8,  4,  6,  6};
 
-enum kernel { CAST, SCAN, PERMUTE, SUMSQ, FACTORS, SCALE, EXP, KERNELS };
-static const char *const names[KERNELS] = {
-    "cast",       "scan_nonfinite",    "permute",
-    "sumsq_keep", "weight_norm_scale", "scale_keep",
-    "exp"};
+enum kernel {
+    CAST,
+    SCAN,
+    PERMUTE,
+    SUMSQ,
+    FACTORS,
+    SCALE,
+    EXP,
+    MAP,
+    COMBINE,
+    COMBINE_KEEP,
+    DOT,
+    KERNELS
+};
+static const char *const names[KERNELS] = {"cast",
+                                           "scan_nonfinite",
+                                           "permute",
+                                           "sumsq_keep",
+                                           "weight_norm_scale",
+                                           "scale_keep",
+                                           "exp",
+                                           "map",
+                                           "combine",
+                                           "combine_keep",
+                                           "dot_keep"};
 static const struct kernel_cuda_found nothing = {0, UINT64_MAX};
 
 struct bench {
@@ -228,7 +248,7 @@ static void test_dtype(struct bench *b, enum ttsb_dtype d)
     free(in);
 }
 
-/* Copies, repeats, nothing, transpositions of 2 to 8 axes, windows that
+/* Copies, repeats, nothing, transpositions of 2 to 16 axes, windows that
  * overlap, more elements than a grid's threads, a rank to refuse. */
 static const struct kernel_permute permutes[] = {
     {0, 0, {0}, {0}},
@@ -239,6 +259,11 @@ static const struct kernel_permute permutes[] = {
     {3, 0, {50, 4, 60}, {1, 0, 1}},
     {4, 0, {3, 1, 5, 4}, {20, 20, 1, 5}},
     {8, 0, {2, 3, 2, 3, 2, 3, 2, 3}, {1, 2, 6, 12, 36, 72, 216, 432}},
+    {16,
+     0,
+     {2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3},
+     {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384,
+      32768}},
     {2, 0, {4099, 4097}, {1, 4099}},
     {KERNEL_MAX_RANK + 1,
      0,
@@ -315,6 +340,40 @@ static void run_rows(struct bench *b, struct kernel_cuda_shape s,
     free(acc);
 }
 
+/* Combinations along an axis, and rows times a vector; y is as x is. */
+static void run_keep(struct bench *b, struct kernel_cuda_shape s,
+                     const uint64_t *in)
+{
+    const size_t rows = s.keep * 8;
+    struct kernel_sumsq *acc = get(b, s.keep * sizeof *acc);
+    struct twin x = twin_make(b, in, s.outer * rows * s.inner, 8, 0);
+    struct twin y = twin_make(b, in + 7, s.outer * s.inner * 8, 8, 0);
+    struct twin sums = twin_make(b, NULL, rows, 8, 0);
+    struct twin v = twin_make(b, in + 11, rows, 8, 0);
+    int rc = kernel_cuda_dot_keep(s, x.device, y.device, sums.device, b->call);
+    b->kernel = DOT;
+    kernel_dot_add_keep(acc, s.outer, s.keep, s.inner, x.host, y.host);
+    for (uint64_t k = 0; k < s.keep; k++)
+        ((double *)sums.host)[k] = kernel_sumsq_done(&acc[k]);
+    check_call(b, rc, true, 0, 0);
+    twin_end(b, &sums);
+    twin_end(b, &y);
+    b->kernel = COMBINE_KEEP;
+    for (int op = 0; op <= KERNEL_DIV + 1; op++) {
+        const enum kernel_binary which = (enum kernel_binary)op;
+        const bool known = kernel_combine_keep(which, x.host, s.outer, s.keep,
+                                               s.inner, v.host);
+        rc = kernel_cuda_combine_keep(which, s, x.device, v.device, b->call);
+        check_call(b, rc, known, 0, 0);
+        twin_check(b, &x);
+        memcpy(x.host, in, x.size);
+        need(b, cudaMemcpy(x.device, in, x.size, cudaMemcpyHostToDevice));
+    }
+    twin_end(b, &v);
+    twin_end(b, &x);
+    free(acc);
+}
+
 /* Tame rows, of -1 to 1; wild ones, of many zeros, infinities and NaNs. */
 static void test_rows(struct bench *b)
 {
@@ -335,6 +394,7 @@ static void test_rows(struct bench *b)
         }
         (void)snprintf(b->what, sizeof b->what, "case %zu", i);
         run_rows(b, shapes[i / 2], x);
+        run_keep(b, shapes[i / 2], x);
     }
 }
 
@@ -362,6 +422,71 @@ static void test_exp(struct bench *b)
     free(in);
 }
 
+/* Operands of a map: numbers at an edge, infinities, NaNs. */
+static const uint64_t operands[] = {
+    0x0000000000000000, 0x8000000000000000, 0x8000000000000001,
+    0x3ff0000000000001, 0xc024000000000000, 0x5fe0000000000000,
+    0x7ff0000000000000, 0xfff0000000000000, 0xfff0000000000456};
+
+static void run_maps(struct bench *b, struct twin *x, struct twin *y)
+{
+    const uint64_t n = x->size / 8;
+    b->kernel = MAP;
+    for (size_t i = 0; i < COUNT_OF(operands) * (KERNEL_MAX + 2); i++) {
+        struct kernel_map m = {(enum kernel_unary)(i % (KERNEL_MAX + 2)), 0};
+        memcpy(&m.q, &operands[i / (KERNEL_MAX + 2)], 8);
+        (void)snprintf(b->what, sizeof b->what, "op %d, q %a", (int)m.op, m.q);
+        const bool known = kernel_map(&m, x->host, n, y->host);
+        check_call(b, kernel_cuda_map(&m, x->device, n, y->device, b->call),
+                   known, 0, 0);
+        check_call(b, kernel_cuda_map(&m, NULL, 0, NULL, b->call), known, 0, 0);
+        twin_check(b, y);
+    }
+}
+
+/* Into a third buffer, then into the first operand. */
+static void run_combines(struct bench *b, struct twin *x, struct twin *y)
+{
+    const uint64_t n = x->size / 8;
+    struct twin r = twin_make(b, NULL, x->size, 8, 0);
+    const struct kernel_cuda_pair from = {x->device, y->device};
+    const struct kernel_cuda_pair onto = {r.device, y->device};
+    b->kernel = COMBINE;
+    for (int op = 0; op <= KERNEL_DIV + 1; op++) {
+        const enum kernel_binary which = (enum kernel_binary)op;
+        (void)snprintf(b->what, sizeof b->what, "op %d", op);
+        const bool known = kernel_combine(which, x->host, y->host, n, r.host);
+        check_call(b, kernel_cuda_combine(which, from, n, r.device, b->call),
+                   known, 0, 0);
+        twin_check(b, &r);
+        (void)kernel_combine(which, r.host, y->host, n, r.host);
+        check_call(b, kernel_cuda_combine(which, onto, n, r.device, b->call),
+                   known, 0, 0);
+        twin_check(b, &r);
+    }
+    twin_end(b, &r);
+}
+
+/* Every sign and exponent, by itself and by a random other. */
+static void test_math(struct bench *b)
+{
+    uint64_t *in = get(b, INPUT_SIZE), *other = get(b, INPUT_SIZE);
+    const size_t size = fill_floats((unsigned char *)in, 8);
+    uint64_t state = 6;
+    struct twin x, y;
+    for (size_t i = 0; i < size / 8; i++)
+        other[i] = in[random_bits(&state) % (size / 8)];
+    b->kernel = MAP;
+    x = twin_make(b, in, size, 8, 0);
+    y = twin_make(b, other, size, 8, 0);
+    run_combines(b, &x, &y);
+    run_maps(b, &x, &y);
+    twin_end(b, &y);
+    twin_end(b, &x);
+    free(in);
+    free(other);
+}
+
 int main(void)
 {
     struct bench b = {.what = "begin"};
@@ -383,6 +508,7 @@ int main(void)
     test_permute(&b);
     test_rows(&b);
     test_exp(&b);
+    test_math(&b);
     for (size_t k = 0; k < KERNELS; k++) {
         failures += b.failures[k];
         printf("%s: %llu bytes, %u differences\n", names[k], b.bytes[k],
