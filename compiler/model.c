@@ -73,7 +73,8 @@ struct leaf *output_only_leaf(const struct model *m, const struct output *o)
     struct leaf *only = NULL;
     for (uint32_t i = 0; i < o->leaf_count; i++) {
         struct leaf *leaf = output_leaf(m, o, i);
-        if (leaf->is_twin || (leaf->pair != NULL && leaf->is_g))
+        if (leaf->is_twin || (leaf->pair != NULL && leaf->is_g) ||
+            leaf->spectral > SPECTRAL_W)
             continue;
         if (only != NULL)
             return NULL;
@@ -82,17 +83,45 @@ struct leaf *output_only_leaf(const struct model *m, const struct output *o)
     return only;
 }
 
-struct str weight_norm_name(struct arena *a, struct str stem,
-                            enum weight_norm_spelling spelling, bool is_g)
+/* Where the last component of a stem begins. */
+static size_t last_component(struct str stem)
 {
     size_t dot = stem.n;
-    if (spelling == SPELLING_LEGACY)
-        return arena_format(a, "%.*s_%c", STR_ARG(stem), is_g ? 'g' : 'v');
     while (dot > 0 && stem.p[dot - 1] != '.')
         dot--;
-    return arena_format(a, "%.*sparametrizations.%.*s.original%d", (int)dot,
-                        stem.p, STR_ARG(str_cut(stem, dot, stem.n)),
-                        is_g ? 0 : 1);
+    return dot;
+}
+
+/* "a.weight" and "original0": "a.parametrizations.weight.original0". */
+static struct str parametrized(struct arena *a, struct str stem,
+                               const char *tail)
+{
+    size_t dot = last_component(stem);
+    return arena_format(a, "%.*sparametrizations.%.*s.%s", (int)dot, stem.p,
+                        STR_ARG(str_cut(stem, dot, stem.n)), tail);
+}
+
+struct str spectral_name(struct arena *a, struct str stem,
+                         enum weight_norm_spelling spelling,
+                         enum spectral_part part)
+{
+    static const char *const legacy[] = {"", "_orig", "_u", "_v"};
+    static const char *const param[] = {"", "original", "0._u", "0._v"};
+    if (spelling == SPELLING_LEGACY)
+        return arena_format(a, "%.*s%s", STR_ARG(stem), legacy[part]);
+    return parametrized(a, stem, param[part]);
+}
+
+struct str leaf_spelled(struct arena *a, const struct leaf *leaf,
+                        enum weight_norm_spelling spelling)
+{
+    if (leaf->spectral != SPECTRAL_NONE)
+        return spectral_name(a, leaf->stem, spelling,
+                             (enum spectral_part)leaf->spectral);
+    if (spelling == SPELLING_LEGACY)
+        return arena_format(a, "%.*s_%c", STR_ARG(leaf->stem),
+                            leaf->is_g ? 'g' : 'v');
+    return parametrized(a, leaf->stem, leaf->is_g ? "original0" : "original1");
 }
 
 int type_axis(struct type t, struct str name)

@@ -40,6 +40,9 @@ struct range_value {
     uint64_t lo, n;
 };
 
+/* What a source is to a spectral norm: the matrix, or a vector. */
+enum spectral_part { SPECTRAL_NONE, SPECTRAL_W, SPECTRAL_U, SPECTRAL_V };
+
 /* One use of a source tensor, as the spec wants it. */
 struct leaf {
     struct str name;
@@ -49,6 +52,8 @@ struct leaf {
     const struct overrides *say;     /* of the block around it */
     enum ttsb_dtype dtype;
     bool optional, dropped;
+    bool counter;             /* of a BatchNorm: dropped, and may be absent */
+    uint8_t spectral;         /* enum spectral_part */
     const struct str *reason; /* why it is dropped */
     bool broken;              /* its value has a finding */
     bool also;                /* reads what another use claims */
@@ -61,11 +66,11 @@ struct leaf {
     bool retyped;        /* a finding has said already that its dtype differs */
     bool reported;       /* a finding has said already why it is not bound */
     bool is_g;           /* of a weight norm: the magnitude */
-    bool spelled;        /* name made from a weight norm's stem */
+    bool spelled;        /* name made from a norm's stem */
     struct span keep_at; /* of a weight norm: `keep=` in the spec */
     uint32_t keep;       /* of a magnitude: its axis of size > 1 */
     uint32_t prefix;     /* bytes of `root:` and `from:` before its name */
-    struct str stem;     /* of a weight norm */
+    struct str stem;     /* of a norm */
     uint32_t number;     /* n of `$n`, first use in file order */
     uint32_t output;     /* the first that it feeds, if not dropped */
     uint32_t output_count;
@@ -202,14 +207,20 @@ struct str type_text(struct arena *a, struct type t);
 struct leaf *output_leaf(const struct model *m, const struct output *o,
                          uint32_t i);
 
-/* The only source of a value: of a weight norm its direction, of `same` the
- * first; NULL if it has several or none. */
+/* The only source of a value: of a weight norm its direction, of a spectral
+ * norm its matrix, of `same` the first; NULL if it has several or none. */
 struct leaf *output_only_leaf(const struct model *m, const struct output *o);
 
-/* The name of a weight norm's magnitude (is_g) or direction: the stem
- * "a.weight" gives "a.weight_g" or "a.parametrizations.weight.original0". */
-struct str weight_norm_name(struct arena *a, struct str stem,
-                            enum weight_norm_spelling spelling, bool is_g);
+/* The name of a source of a weight norm or a spectral norm, made from its
+ * stem: "a.weight" gives "a.weight_g" or "a.parametrizations.weight.original0"
+ * to a magnitude, "a.weight_u" or "a.parametrizations.weight.0._u" to a u. */
+struct str leaf_spelled(struct arena *a, const struct leaf *leaf,
+                        enum weight_norm_spelling spelling);
+
+/* The same for any part of the spectral norm that a leaf belongs to. */
+struct str spectral_name(struct arena *a, struct str stem,
+                         enum weight_norm_spelling spelling,
+                         enum spectral_part part);
 
 /* Index of the axis called `name`, or -1. */
 int type_axis(struct type t, struct str name);

@@ -221,6 +221,14 @@ const struct op_signature *op_find(struct str name)
     return NULL;
 }
 
+const char *op_name(enum op op)
+{
+    for (size_t i = 0; op_at(i) != NULL; i++)
+        if (table[i].op == op)
+            return table[i].name;
+    return op == OP_SUB ? "sub" : op == OP_SQRT ? "sqrt" : "";
+}
+
 const struct op_signature *op_at(size_t i)
 {
     return i < sizeof table / sizeof table[0] ? &table[i] : NULL;

@@ -97,6 +97,9 @@ struct op_signature {
 /* The signature called `name`, or NULL. */
 const struct op_signature *op_find(struct str name);
 
+/* What an operation is called; "" for OP_LEAF. */
+const char *op_name(enum op op);
+
 /* Entry i of the table, or NULL behind the last. */
 const struct op_signature *op_at(size_t i);
 

@@ -24,11 +24,10 @@
 
 static struct str other_spelling(struct resolution *r, const struct leaf *leaf)
 {
-    return weight_norm_name(r->a, leaf->stem,
-                            leaf->say->spelling == SPELLING_LEGACY
-                                ? SPELLING_PARAM
-                                : SPELLING_LEGACY,
-                            leaf->is_g);
+    return leaf_spelled(r->a, leaf,
+                        leaf->say->spelling == SPELLING_LEGACY
+                            ? SPELLING_PARAM
+                            : SPELLING_LEGACY);
 }
 
 /* A leaf's tensor under its other spelling, or folded into the stem's own

@@ -16,13 +16,19 @@ struct args {
     size_t n, capacity;
 };
 
+/* Those with a key may stand anywhere, and go behind those without. */
 static void arg_add(struct cursor *c, struct args *v, struct arg arg)
 {
+    size_t at = v->n;
     arg.at.src = c->src;
     arg.at.end = c->at;
     if (v->n == v->capacity)
         v->p = arena_grow(c->a, v->p, sizeof *v->p, v->n, &v->capacity);
-    v->p[v->n++] = arg;
+    while (at > 0 && arg.key.n == 0 && v->p[at - 1].key.n > 0)
+        at--;
+    memmove(&v->p[at + 1], &v->p[at], (v->n - at) * sizeof *v->p);
+    v->p[at] = arg;
+    v->n++;
 }
 
 /* `each j lo..hi,` in front of a term. A source may be called `each`: then a
@@ -58,7 +64,8 @@ static bool is_used(const struct term *t, struct str id)
 /* Whether a term may stand once only: zeros and second readings may repeat. */
 static bool is_single(const struct term *t)
 {
-    bool single = t->op == OP_LEAF || t->op == OP_WEIGHT_NORM;
+    bool single = t->op == OP_LEAF || t->op == OP_WEIGHT_NORM ||
+                  t->op == OP_SPECTRAL_NORM;
     for (size_t i = 0; i < t->count && !single && t->op != OP_ALSO; i++)
         single = t->args[i].term != NULL && is_single(t->args[i].term);
     return single;

@@ -90,16 +90,23 @@ bool typing_check_written(struct typing *t, const struct term *term,
 
 /* --- leaves --- */
 
-static void claim(struct typing *t, struct leaf *leaf)
+bool typing_claim(struct typing *t, struct leaf *leaf)
 {
     struct model *m = t->model;
+    uint64_t bytes;
+    if (!type_bytes(leaf->type, leaf->dtype, &bytes)) {
+        typing_report(t, "E0111", leaf->written->at,
+                      "the tensor's bytes are no whole number below 2^63");
+        return false;
+    }
     if (m->leaf_count == m->leaf_capacity)
         m->leaves = arena_grow(arena_of(t), m->leaves, sizeof *m->leaves,
                                m->leaf_count, &m->leaf_capacity);
     m->leaves[m->leaf_count++] = leaf;
+    return true;
 }
 
-static struct leaf *leaf_new(struct typing *t, struct span at,
+struct leaf *typing_leaf_new(struct typing *t, struct span at,
                              const struct type_expr *written)
 {
     struct leaf *leaf = arena_new(arena_of(t), struct leaf, 1);
@@ -118,22 +125,23 @@ static struct leaf *leaf_new(struct typing *t, struct span at,
     return leaf;
 }
 
+const struct arg *typing_arg(const struct term *term, const char *key)
+{
+    for (size_t i = 0; i < term->count; i++)
+        if (str_is(term->args[i].key, key))
+            return &term->args[i];
+    return NULL;
+}
+
 bool typing_leaf(struct typing *t, const struct name *name,
                  const struct type_expr *type, struct leaf **out)
 {
-    struct leaf *leaf = leaf_new(t, name->at, type);
-    uint64_t bytes;
+    struct leaf *leaf = typing_leaf_new(t, name->at, type);
     if (!scope_name(t->scope, t->from, name, &leaf->name) ||
         !typing_type(t, type, &leaf->type))
         return false;
     *out = leaf;
-    if (!type_bytes(leaf->type, leaf->dtype, &bytes)) {
-        typing_report(t, "E0111", type->at,
-                      "the tensor's bytes are no whole number below 2^63");
-        return false;
-    }
-    claim(t, leaf);
-    return true;
+    return typing_claim(t, leaf);
 }
 
 static bool leaf_step(struct typing *t, const struct term *term, struct step *s)
@@ -145,115 +153,6 @@ static bool leaf_step(struct typing *t, const struct term *term, struct step *s)
     if (term->allow_at.src != NULL)
         typing_report(t, "E0211", term->allow_at,
                       "`allow_nonfinite` is not there yet");
-    return true;
-}
-
-/* --- weight norm --- */
-
-static const struct arg *arg_named(const struct term *term, const char *key)
-{
-    for (size_t i = 0; i < term->count; i++)
-        if (str_is(term->args[i].key, key))
-            return &term->args[i];
-    return NULL;
-}
-
-static const struct arg *arg_first(const struct term *term)
-{
-    return term->count > 0 && term->args[0].key.n == 0 ? &term->args[0] : NULL;
-}
-
-static bool spell(struct typing *t, const struct arg *arg, bool is_g,
-                  struct str stem, struct str *out)
-{
-    if (t->say->spelling == SPELLING_UNSET) {
-        struct diag_item *item =
-            typing_report(t, "E0104", arg->at,
-                          "weight_norm(%.*s) needs `weight_norm: legacy` or "
-                          "`parametrized` in the spec or a block around it",
-                          STR_ARG(stem));
-        diag_help(t->scope->d, item,
-                  "or name both tensors: weight_norm(g=..., v=..., keep=...)");
-        return false;
-    }
-    *out = weight_norm_name(arena_of(t), stem, t->say->spelling, is_g);
-    return true;
-}
-
-static bool norm_leaf(struct typing *t, const struct term *term, bool is_g,
-                      struct leaf **out)
-{
-    const struct arg *named = arg_named(term, is_g ? "g" : "v");
-    const struct arg *arg = named != NULL ? named : arg_first(term);
-    struct leaf *leaf = leaf_new(t, arg->at, &term->type);
-    if (!scope_name(t->scope, t->from, arg->name, &leaf->stem))
-        return false;
-    leaf->name = leaf->stem;
-    leaf->spelled = named == NULL;
-    leaf->is_g = is_g;
-    leaf->keep_at = arg_named(term, "keep")->at;
-    *out = leaf;
-    return named != NULL || spell(t, arg, is_g, leaf->stem, &leaf->name);
-}
-
-static bool find_keep(struct typing *t, const struct term *term, struct step *s)
-{
-    const struct arg *keep = arg_named(term, "keep");
-    int axis = type_axis(s->type, keep->id);
-    s->keep = KEEP_NONE;
-    if (axis < 0 && str_is(keep->id, "none"))
-        return true;
-    s->keep = (uint32_t)axis;
-    if (axis < 0)
-        typing_report(t, "E0406", keep->at, "axis `%.*s` is not in %.*s",
-                      STR_ARG(keep->id),
-                      STR_ARG(type_text(arena_of(t), s->type)));
-    return axis >= 0;
-}
-
-/* g is 1 everywhere but on the kept axis; rank 0 where nothing is kept. */
-static struct type magnitude_type(struct typing *t, const struct step *s)
-{
-    struct axis *axes = arena_new(arena_of(t), struct axis, s->type.rank);
-    if (s->keep == KEEP_NONE)
-        return (struct type){0};
-    for (uint32_t i = 0; i < s->type.rank; i++)
-        axes[i] = i == s->keep ? s->type.axes[i] : (struct axis){{0}, 1};
-    return (struct type){s->type.rank, axes};
-}
-
-static bool check_norm_arguments(struct typing *t, const struct term *term)
-{
-    bool stem = arg_first(term) != NULL;
-    bool g = arg_named(term, "g") != NULL, v = arg_named(term, "v") != NULL;
-    if (stem ? !g && !v : g && v)
-        return true;
-    typing_report(t, "E0212", term->at,
-                  "weight_norm takes a stem, or both `g=` and `v=`");
-    return false;
-}
-
-static bool weight_norm_step(struct typing *t, const struct term *term,
-                             struct step *s)
-{
-    if (!check_norm_arguments(t, term) ||
-        !typing_type(t, &term->type, &s->type) || !find_keep(t, term, s) ||
-        !norm_leaf(t, term, true, &s->g) ||
-        !norm_leaf(t, term, false, &s->leaf))
-        return false;
-    s->dtype = TTSB_F64;
-    s->leaf->type = s->type;
-    s->g->type = magnitude_type(t, s);
-    s->g->keep = s->keep;
-    if (!spec_dtype_is_float(s->leaf->dtype)) {
-        typing_report(t, "E0412", term->at, "weight_norm needs floats, not %s",
-                      spec_dtype_name(s->leaf->dtype));
-        return false;
-    }
-    s->g->pair = s->leaf;
-    s->leaf->pair = s->g;
-    claim(t, s->g);
-    claim(t, s->leaf);
     return true;
 }
 
@@ -375,18 +274,6 @@ static bool squeeze_step(struct typing *t, const struct term *term,
     return typing_check_written(t, term, s->type);
 }
 
-static bool exp_step(struct typing *t, const struct term *term, struct step *s)
-{
-    s->type = s->arg->type;
-    s->dtype = TTSB_F64;
-    if (!spec_dtype_is_float(s->arg->dtype)) {
-        typing_report(t, "E0412", term->at, "`exp` needs floats, not %s",
-                      spec_dtype_name(s->arg->dtype));
-        return false;
-    }
-    return typing_check_written(t, term, s->type);
-}
-
 /* --- second readings --- */
 
 static bool misplaced(struct typing *t, const struct term *term)
@@ -394,6 +281,11 @@ static bool misplaced(struct typing *t, const struct term *term)
     if (term->op == OP_ZEROS)
         typing_report(t, "E0212", term->at,
                       "`zeros` stands only inside concat or stack");
+    else if (term->op != OP_ALIAS)
+        typing_report(t, "E0212", term->at,
+                      "`%s` makes two outputs: it stands alone behind a "
+                      "target, not inside a value",
+                      term->signature->name);
     else
         typing_report(t, "E0504", term->at,
                       "`alias` stands alone, not inside a value");
@@ -452,7 +344,9 @@ static bool fill_step(struct typing *t, const struct term *term, struct step *s)
     case OP_LEAF:
         return leaf_step(t, term, s);
     case OP_WEIGHT_NORM:
-        return weight_norm_step(t, term, s);
+        return typing_weight_norm_step(t, term, s);
+    case OP_SPECTRAL_NORM:
+        return typing_spectral_norm_step(t, term, s);
     case OP_TRANSPOSE:
         return typing_may_compute(t, term, s->arg) &&
                transpose_step(t, term, s);
@@ -464,7 +358,17 @@ static bool fill_step(struct typing *t, const struct term *term, struct step *s)
         return typing_may_compute(t, term, s->arg) &&
                typing_slice_step(t, term, s);
     case OP_EXP:
-        return exp_step(t, term, s);
+    case OP_SCALE:
+    case OP_OFFSET:
+    case OP_RECIPROCAL:
+    case OP_MAX:
+        return typing_map_step(t, term, s);
+    case OP_ADD:
+    case OP_MUL:
+    case OP_DIV:
+        return typing_combine_step(t, term, s);
+    case OP_L2_NORMALIZE:
+        return typing_l2_normalize_step(t, term, s);
     case OP_CONCAT:
     case OP_STACK:
     case OP_INTERLEAVE:
@@ -475,6 +379,8 @@ static bool fill_step(struct typing *t, const struct term *term, struct step *s)
         return same_step(t, term, s);
     case OP_ALIAS:
     case OP_ZEROS:
+    case OP_BATCHNORM:
+    case OP_FOLD_BATCHNORM:
         return misplaced(t, term);
     default:
         typing_report(t, "E0211", term->at, "`%s` is not there yet",

@@ -67,6 +67,43 @@ bool typing_check_written(struct typing *t, const struct term *term,
 bool typing_may_compute(struct typing *t, const struct term *term,
                         const struct step *arg);
 
+/* The argument KEY=VALUE of a call, or NULL. */
+const struct arg *typing_arg(const struct term *term, const char *key);
+
+/* A leaf without name and type, which nothing claims yet; `written` says its
+ * dtype, and where messages point. */
+struct leaf *typing_leaf_new(struct typing *t, struct span at,
+                             const struct type_expr *written);
+
+/* Puts a leaf into the model. False after a finding (E0111). */
+bool typing_claim(struct typing *t, struct leaf *leaf);
+
+/* E0412 at `at` unless a value is of floats. */
+bool typing_need_floats(struct typing *t, const struct term *term,
+                        struct span at, enum ttsb_dtype dtype);
+
+/* Steps whose operands the caller checked: `op` on each element, with its
+ * number if it has one; two values, `y` of x's type or along an axis of x. */
+const struct step *typing_map(struct typing *t, enum op op,
+                              const struct step *arg, double number);
+const struct step *typing_combine(struct typing *t, enum op op,
+                                  const struct step *x, const struct step *y,
+                                  uint32_t axis);
+
+/* typing_norm.c: norms by stem. */
+bool typing_weight_norm_step(struct typing *t, const struct term *term,
+                             struct step *s);
+bool typing_spectral_norm_step(struct typing *t, const struct term *term,
+                               struct step *s);
+
+/* typing_math.c: exp, scale, offset, reciprocal and max; add, mul and div;
+ * l2_normalize. */
+bool typing_map_step(struct typing *t, const struct term *term, struct step *s);
+bool typing_combine_step(struct typing *t, const struct term *term,
+                         struct step *s);
+bool typing_l2_normalize_step(struct typing *t, const struct term *term,
+                              struct step *s);
+
 /* slice, concat, stack and interleave. */
 bool typing_slice_step(struct typing *t, const struct term *term,
                        struct step *s);

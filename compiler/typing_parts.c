@@ -78,12 +78,55 @@ const struct step *typing_without(struct typing *t, const struct step *arg,
     return s;
 }
 
+/* A step below that needs all of its operands for each part of its result, or
+ * several of them for each element; NULL if there is none. */
+static const struct step *computed_below(const struct step *s)
+{
+    const struct step *found = NULL;
+    switch (s->op) {
+    case OP_ADD:
+    case OP_SUB:
+    case OP_MUL:
+    case OP_DIV:
+    case OP_L2_NORMALIZE:
+    case OP_SPECTRAL_NORM:
+        return s;
+    default:
+        break;
+    }
+    for (size_t i = 0; i < s->part_count && found == NULL; i++)
+        found = computed_below(s->parts[i]);
+    return found != NULL || s->arg == NULL ? found : computed_below(s->arg);
+}
+
+/* Such a value claims its sources whole, so that a slice of it would leave
+ * elements out that nothing accounts for. */
+static bool may_slice(struct typing *t, const struct term *term,
+                      const struct step *arg)
+{
+    const struct step *computed = computed_below(arg);
+    struct diag_item *item;
+    if (computed == NULL)
+        return true;
+    item = typing_report(t, "E0405", term->at,
+                         "`slice` of a value that `%s` computes",
+                         op_name(computed->op));
+    diag_note(t->scope->d, item, "`%s` claims its sources whole",
+              op_name(computed->op));
+    diag_help(t->scope->d, item,
+              "cut its operands, or use `split:`, whose source may be any "
+              "term");
+    return false;
+}
+
 bool typing_slice_step(struct typing *t, const struct term *term,
                        struct step *s)
 {
     const struct arg *id = &term->args[1];
     int axis = type_axis(s->arg->type, id->id);
     struct range_value r;
+    if (!may_slice(t, term, s->arg))
+        return false;
     if (axis < 0) {
         typing_report(t, "E0406", id->at, "axis `%.*s` is not in %.*s",
                       STR_ARG(id->id),
