@@ -51,7 +51,7 @@ static void count(const struct dots_run *r, struct seam *s)
     for (size_t i = 0; i < r->m->leaf_count; i++) {
         const struct leaf *leaf = r->m->leaves[i];
         uint32_t index;
-        if (!is_missing(r, leaf) || !is_behind(leaf, s))
+        if (!is_missing(r, leaf) || leaf->counter || !is_behind(leaf, s))
             continue;
         s->missing++;
         s->have += find_dotted(r, leaf, s->text.n, &index);
@@ -124,7 +124,8 @@ void dots_check(const struct dots_run *r)
     for (size_t i = 0; i < r->m->leaf_count; i++) {
         const struct leaf *leaf = r->m->leaves[i];
         struct seam s;
-        if (!is_missing(r, leaf) || !find_seam(r, leaf, &s, &effort))
+        if (!is_missing(r, leaf) || leaf->counter ||
+            !find_seam(r, leaf, &s, &effort))
             continue;
         say(r, &s);
         settle(r, &s);

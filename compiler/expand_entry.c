@@ -153,7 +153,11 @@ void expansion_entry(struct expansion *x, struct frame *f,
     struct looped loops;
     switch (e->kind) {
     case ENTRY_TENSOR:
-        expand_tensor(x, f, e);
+        if (e->value.term->op == OP_BATCHNORM ||
+            e->value.term->op == OP_FOLD_BATCHNORM)
+            expansion_norm(x, f, e);
+        else
+            expand_tensor(x, f, e);
         break;
     case ENTRY_SPLIT:
         loops = (struct looped){e->split->loops, e->split->loop_count,

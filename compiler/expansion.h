@@ -78,4 +78,8 @@ void expansion_finish(struct expansion *x, struct frame *f, struct output *o,
 /* One iteration of a split; `split` is a struct split. */
 void expansion_split(struct expansion *x, struct frame *f, const void *split);
 
+/* A batchnorm or fold_batchnorm: two outputs. */
+void expansion_norm(struct expansion *x, struct frame *f,
+                    const struct entry *e);
+
 #endif

@@ -18,7 +18,7 @@ struct search {
 static bool is_missing(const struct search *s, const struct leaf *leaf)
 {
     return leaf->file == s->source && leaf->source == NO_SOURCE &&
-           leaf->first_use == leaf && !leaf->optional;
+           leaf->first_use == leaf && !leaf->optional && !leaf->counter;
 }
 
 /* Missing names that stand behind the prefix and that nobody claims; gives up

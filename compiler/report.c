@@ -34,18 +34,36 @@ void report_coverage(const struct model *m, const struct coverage *c)
 
 /* What stands somewhere in a value. */
 struct made {
-    bool norm, exp, joined, cut, moved, zeros;
+    bool norm, spectral, computed, exp, joined, cut, moved, zeros;
 };
+
+/* Arithmetic other than what has a count of its own. */
+static bool is_computed(enum op op)
+{
+    return (op >= OP_SCALE && op <= OP_L2_NORMALIZE) || op == OP_SUB ||
+           op == OP_SQRT;
+}
+
+static bool has_other(enum op op)
+{
+    return op == OP_ADD || op == OP_SUB || op == OP_MUL || op == OP_DIV;
+}
 
 static void look(const struct step *s, struct made *m)
 {
     for (; s != NULL; s = s->arg) {
         m->norm = m->norm || s->op == OP_WEIGHT_NORM;
+        m->spectral = m->spectral || s->op == OP_SPECTRAL_NORM;
+        m->computed = m->computed || is_computed(s->op);
         m->exp = m->exp || s->op == OP_EXP;
-        m->joined = m->joined || s->part_count > 0;
+        m->joined = m->joined || s->op == OP_CONCAT || s->op == OP_STACK ||
+                    s->op == OP_INTERLEAVE;
         m->cut = m->cut || s->op == OP_SLICE;
-        m->moved = m->moved || s->op == OP_PERMUTE;
+        m->moved = m->moved || s->op == OP_PERMUTE || s->op == OP_ROPE_HALF ||
+                   s->op == OP_ROPE_INTERLEAVE;
         m->zeros = m->zeros || s->op == OP_ZEROS;
+        if (has_other(s->op))
+            look(s->other, m);
         for (size_t i = 0; i < s->part_count; i++)
             look(s->parts[i], m);
     }
@@ -53,7 +71,8 @@ static void look(const struct step *s, struct made *m)
 
 /* How many outputs have each kind of value. */
 struct kinds {
-    size_t aliases, norms, exps, joined, cut, moved, copies, absent, missing;
+    size_t aliases, batchnorms, norms, spectral, computed, exps, joined, cut,
+        moved, copies, absent, missing;
     uint64_t bytes, zeros;
 };
 
@@ -61,10 +80,15 @@ struct kinds {
 static size_t *kind_of(struct kinds *k, const struct output *o,
                        const struct made *m)
 {
+    enum op op = o->value->term->op;
+    bool is_batchnorm = op == OP_BATCHNORM || op == OP_FOLD_BATCHNORM;
     return o->step == NULL ? &k->aliases
            : o->absent     ? &k->absent
            : o->missing    ? &k->missing
+           : is_batchnorm  ? &k->batchnorms
            : m->norm       ? &k->norms
+           : m->spectral   ? &k->spectral
+           : m->computed   ? &k->computed
            : m->exp        ? &k->exps
            : m->joined     ? &k->joined
            : m->cut        ? &k->cut
@@ -135,7 +159,10 @@ void report_compiled(const struct model *m, const struct coverage *c,
     print_sources(m, c);
     printf("  outputs   %zu tensors, %" PRIu64 " bytes", m->output_count,
            k.bytes);
+    print_kind(k.batchnorms, "of batch norms", &separator);
     print_kind(k.norms, "weight norms folded", &separator);
+    print_kind(k.spectral, "spectral norms folded", &separator);
+    print_kind(k.computed, "computed", &separator);
     print_kind(k.exps, "exp", &separator);
     print_kind(k.joined, "joined", &separator);
     print_kind(k.cut, "cut", &separator);

@@ -257,7 +257,8 @@ static void check_prefix(struct resolution *r, uint32_t source)
                   STR_ARG(p.text), STR_ARG(r->m->spec->sources[source].root),
                   STR_ARG(sources_id(r->m->spec, source)));
     for (size_t i = 0; i < r->m->leaf_count; i++)
-        r->covers[source].wanted += r->m->leaves[i]->file == source;
+        r->covers[source].wanted +=
+            r->m->leaves[i]->file == source && !r->m->leaves[i]->counter;
     r->covers[source].missing = p.missing;
     r->covers[source].first_missing = p.first->name;
 }
@@ -288,6 +289,8 @@ static void judge(struct resolution *r, struct leaf *leaf)
         judge_again(r, leaf);
         return;
     }
+    if (leaf->counter && leaf->source == NO_SOURCE && !leaf->reported)
+        return; /* older exporters write none */
     cover->wanted++;
     if (leaf->reported) {
         missing_count(r, leaf);
