@@ -57,33 +57,18 @@ static void put_axis(const struct writer *w, struct type type, uint32_t axis)
         text_format(w->t, "#%" PRIu32, axis);
 }
 
-static void put_step(const struct writer *w, const struct step *s);
-
-static const char *op_text(enum op op)
+/* A spectral norm's matrix stands for all three of its sources. */
+static void put_spectral(const struct writer *w, const struct step *s)
 {
-    switch (op) {
-    case OP_PERMUTE:
-        return "permute";
-    case OP_SQUEEZE:
-        return "squeeze";
-    case OP_SLICE:
-        return "slice";
-    case OP_CONCAT:
-        return "concat";
-    case OP_STACK:
-        return "stack";
-    case OP_INTERLEAVE:
-        return "interleave";
-    case OP_ZEROS:
-        return "zeros";
-    default:
-        return "exp";
-    }
+    put_typed(w, s->parts[0], s->parts[0]->leaf);
+    text_c(w->t, ",rows=");
+    put_axis(w, s->type, s->axis);
 }
+
+static void put_step(const struct writer *w, const struct step *s);
 
 static void put_norm(const struct writer *w, const struct step *s)
 {
-    text_c(w->t, "weight_norm(");
     if (w->names && !s->leaf->spelled) {
         text_c(w->t, "g=");
         put_name(w, s->g, s->g->name);
@@ -97,25 +82,99 @@ static void put_norm(const struct writer *w, const struct step *s)
         put_axis(w, s->type, s->keep);
 }
 
+/* ",a" for some axes of a type. */
+static void put_axes(const struct writer *w, struct type type, uint32_t first,
+                     uint32_t count, const char *separator)
+{
+    for (uint32_t i = first; i < first + count; i++) {
+        text_c(w->t, i > first ? "*" : separator);
+        put_axis(w, type, i);
+    }
+}
+
+/* ",a*b->c" or ",a->b*c" */
+static void put_split_axes(const struct writer *w, const struct step *s)
+{
+    uint32_t more = s->op == OP_MERGE ? s->arg->type.rank - s->type.rank + 1
+                                      : s->type.rank - s->arg->type.rank + 1;
+    put_axes(w, s->arg->type, s->axis, s->op == OP_MERGE ? more : 1, ",");
+    put_axes(w, s->type, s->axis, s->op == OP_MERGE ? 1 : more, "->");
+}
+
+/* Bits, as constants have them; for people digits that lose none of them. */
+static void put_number(const struct writer *w, const char *before,
+                       double number)
+{
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    text_c(w->t, before);
+    if (w->names)
+        text_format(w->t, "%.17g", number);
+    else
+        text_format(w->t, "%016" PRIx64, bits);
+}
+
+static void put_slice(const struct writer *w, const struct step *s)
+{
+    put_axes(w, s->arg->type, s->axis, 1, ",");
+    text_format(w->t, ",%" PRIu64 "..%" PRIu64, s->lo,
+                s->lo + s->type.axes[s->axis].size);
+}
+
+static void put_rope(const struct writer *w, const struct step *s)
+{
+    put_axes(w, s->arg->type, s->axis, 1, ",");
+    text_format(w->t, ",heads=%" PRIu64 ",dims=%" PRIu32, s->heads, s->keep);
+}
+
 /* What stands behind the first argument. */
 static void put_arguments(const struct writer *w, const struct step *s)
 {
-    for (uint32_t i = 0; s->op == OP_PERMUTE && i < s->type.rank; i++) {
-        text_c(w->t, ",");
-        put_axis(w, s->arg->type, s->order[i]);
+    switch (s->op) {
+    case OP_PERMUTE:
+        for (uint32_t i = 0; i < s->type.rank; i++)
+            put_axes(w, s->arg->type, s->order[i], 1, ",");
+        break;
+    case OP_SQUEEZE:
+        for (uint32_t i = 0; i < s->arg->type.rank; i++)
+            put_axes(w, s->arg->type, i, s->removed >> i & 1, ",");
+        break;
+    case OP_SLICE:
+        put_slice(w, s);
+        break;
+    case OP_UNSQUEEZE:
+        text_format(w->t, ",%" PRIu32, s->axis);
+        break;
+    case OP_MERGE:
+    case OP_UNMERGE:
+        put_split_axes(w, s);
+        break;
+    case OP_ROPE_HALF:
+    case OP_ROPE_INTERLEAVE:
+        put_rope(w, s);
+        break;
+    case OP_SCALE:
+    case OP_OFFSET:
+    case OP_MAX:
+        put_number(w, ",", s->number);
+        break;
+    case OP_L2_NORMALIZE:
+        put_axes(w, s->type, s->axis, 1, ",over=");
+        put_number(w, ",eps=", s->number);
+        break;
+    default:
+        break;
     }
-    for (uint32_t i = 0; s->op == OP_SQUEEZE && i < s->arg->type.rank; i++) {
-        if ((s->removed >> i & 1) == 0)
-            continue;
-        text_c(w->t, ",");
-        put_axis(w, s->arg->type, i);
-    }
-    if (s->op != OP_SLICE)
-        return;
+}
+
+/* Two operands, and the axis along which the second runs. */
+static void put_both(const struct writer *w, const struct step *s)
+{
+    put_step(w, s->arg);
     text_c(w->t, ",");
-    put_axis(w, s->arg->type, s->axis);
-    text_format(w->t, ",%" PRIu64 "..%" PRIu64, s->lo,
-                s->lo + s->type.axes[s->axis].size);
+    put_step(w, s->other);
+    if (s->axis != AXIS_NONE)
+        put_axes(w, s->type, s->axis, 1, ",");
 }
 
 static void put_parts(const struct writer *w, const struct step *s)
@@ -127,22 +186,43 @@ static void put_parts(const struct writer *w, const struct step *s)
     }
 }
 
+static void put_operands(const struct writer *w, const struct step *s)
+{
+    switch (s->op) {
+    case OP_WEIGHT_NORM:
+        put_norm(w, s);
+        break;
+    case OP_SPECTRAL_NORM:
+        put_spectral(w, s);
+        break;
+    case OP_CONCAT:
+    case OP_STACK:
+    case OP_INTERLEAVE:
+        put_parts(w, s);
+        break;
+    case OP_ADD:
+    case OP_SUB:
+    case OP_MUL:
+    case OP_DIV:
+        put_both(w, s);
+        break;
+    case OP_ZEROS:
+        break;
+    default:
+        put_step(w, s->arg);
+        break;
+    }
+}
+
 static void put_step(const struct writer *w, const struct step *s)
 {
     if (s->op == OP_LEAF) {
         put_leaf(w, s);
         return;
     }
-    if (s->op == OP_WEIGHT_NORM) {
-        put_norm(w, s);
-    } else {
-        text_format(w->t, "%s(", op_text(s->op));
-        if (s->part_count > 0)
-            put_parts(w, s);
-        else if (s->op != OP_ZEROS)
-            put_step(w, s->arg);
-        put_arguments(w, s);
-    }
+    text_format(w->t, "%s(", op_name(s->op));
+    put_operands(w, s);
+    put_arguments(w, s);
     text_c(w->t, ")");
     type_print(w->t, s->type);
 }

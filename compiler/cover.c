@@ -207,6 +207,10 @@ static void used_twice(const struct uses *u, const struct leaf *leaf,
         : leaf->dropped                 ? "dropped twice"
                                         : "used twice");
     cover_first_here(u->a, u->d, item, &first->where);
+    if (leaf->counter != first->counter)
+        diag_help(u->d, item,
+                  "a BatchNorm's line drops its counter by itself: take the "
+                  "other line out");
     if (!leaf->dropped && !first->dropped)
         diag_help(u->d, item,
                   "for tied weights use `alias(target)` on the second output, "

@@ -21,9 +21,11 @@ static struct diag_where type_where(const struct leaf *leaf)
 static void type_fact(struct arena *a, struct diag_item *item,
                       const struct leaf *leaf, const struct st_tensor *t)
 {
-    diag_fact(item, arena_format(a, "%s %.*s %.*s", ttsb_dtype_name(t->dtype),
-                                 STR_ARG(checkpoint_shape(a, t)),
-                                 STR_ARG(type_text(a, leaf->type))));
+    diag_fact(item,
+              arena_format(a, "%s %.*s %.*s %.*s", ttsb_dtype_name(t->dtype),
+                           STR_ARG(checkpoint_shape(a, t)),
+                           STR_ARG(type_text(a, leaf->type)),
+                           STR_ARG(leaf_tail(a, leaf))));
 }
 
 static void file_note(struct arena *a, struct diag *d, struct diag_item *item,
@@ -49,7 +51,11 @@ static bool check_dtype(struct arena *a, struct diag *d,
                     ttsb_dtype_name((uint32_t)leaf->dtype));
     type_fact(a, item, leaf, t);
     file_note(a, d, item, c, leaf->source);
-    if (leaf->stem.n > 0)
+    if (leaf->counter)
+        diag_note(d, item,
+                  "a BatchNorm counts its training steps in an i64[]; nothing "
+                  "else is dropped with it");
+    else if (leaf->stem.n > 0)
         diag_help(d, item,
                   "if the checkpoint is right, change `source_dtype:` "
                   "of the spec or block");
@@ -92,7 +98,8 @@ static bool say_rank(struct arena *a, struct diag *d, const struct leaf *leaf,
                  leaf->type.rank, STR_ARG(type_text(a, leaf->type)));
     type_fact(a, item, leaf, t);
     file_note(a, d, item, c, leaf->source);
-    if (t->rank == leaf->type.rank + 1 && t->dims[t->rank - 1] == 1)
+    if (leaf->stem.n == 0 && t->rank == leaf->type.rank + 1 &&
+        t->dims[t->rank - 1] == 1)
         diag_help(d, item,
                   "declare the axis of size 1 and write "
                   "squeeze(..., name)");
@@ -153,7 +160,7 @@ static bool say_size(struct arena *a, struct diag *d, const struct leaf *leaf,
     uint32_t i = 0;
     while (leaf->type.axes[i].size == t->dims[i])
         i++;
-    if (!leaf->is_g && i < leaf->written->rank)
+    if (!leaf->is_g && leaf->spectral <= SPECTRAL_W && i < leaf->written->rank)
         w.at = leaf->written->axes[i].at;
     item = diag_add(d, "E0401", w,
                     "axis %.*s of `%.*s` is %" PRIu64
@@ -257,13 +264,32 @@ static void hint_add(struct hints *h, const struct leaf *leaf, struct str name,
     h->slip_first = index;
 }
 
+/* Where a tensor is surely meant as a vector of a BatchNorm, the counter beside
+ * it is, too: nobody is to hear of it as unclaimed. */
+static void claim_counter(struct arena *a, const struct leaf *leaf,
+                          const struct checkpoint *c, bool *claimed,
+                          struct str meant)
+{
+    struct str tail = leaf_tail(a, leaf);
+    size_t n = meant.n > tail.n ? meant.n - tail.n : 0;
+    uint32_t index;
+    if (leaf->stem.n == 0 || leaf->spelled || leaf->pair != NULL ||
+        !str_eq(str_cut(meant, n, meant.n), tail) ||
+        !checkpoint_find(c, leaf->file, meant, &index) || !claimed[index])
+        return;
+    if (checkpoint_find(
+            c, leaf->file,
+            arena_format(a, "%.*s.num_batches_tracked", (int)n, meant.p),
+            &index))
+        claimed[index] = true;
+}
+
 void mismatch_hint_missing(struct arena *a, struct diag *d,
                            struct diag_item *item, const struct leaf *leaf,
                            const struct checkpoint *c, bool *claimed)
 {
     const struct checkpoint_source *of = &c->sources[leaf->file];
     struct hints h = {0};
-    (void)a;
     for (size_t i = of->first; i < of->first + of->count && h.near_count < 3;
          i++)
         if (!claimed[i] && same_shape(leaf, &c->tensors[i]))
@@ -275,6 +301,8 @@ void mismatch_hint_missing(struct arena *a, struct diag *d,
         claimed[h.slip_first] = true;
     if (h.near_count == 0 && h.slip_count > 0)
         h.near[h.near_count++] = h.slip;
+    if (h.near_count == 1)
+        claim_counter(a, leaf, c, claimed, h.near[0]);
     for (size_t i = 0; i < h.near_count; i++)
         diag_note(d, item,
                   "the checkpoint has `%.*s`, of the same shape and neither "

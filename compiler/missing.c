@@ -14,11 +14,24 @@ struct coverage *missing_cover(struct resolution *r, const struct leaf *leaf)
     return &r->covers[leaf->file];
 }
 
+struct str missing_beside(const struct resolution *r, const struct leaf *leaf)
+{
+    if (leaf->pair != NULL && leaf->pair->source != NO_SOURCE)
+        return leaf->pair->name;
+    for (int i = SPECTRAL_W; leaf->spectral > 0 && i <= SPECTRAL_V; i++) {
+        struct str name = spectral_name(r->a, leaf->stem, leaf->say->spelling,
+                                        (enum spectral_part)i);
+        uint32_t index;
+        if (checkpoint_find(r->c, leaf->file, name, &index))
+            return name;
+    }
+    return (struct str){0};
+}
+
 bool missing_is_absent(const struct resolution *r, const struct leaf *leaf)
 {
     const struct output *o;
-    bool absent = leaf->source == NO_SOURCE &&
-                  (leaf->pair == NULL || leaf->pair->source == NO_SOURCE);
+    bool absent = leaf->source == NO_SOURCE && missing_beside(r, leaf).n == 0;
     if (!leaf->optional || !absent || leaf->output_count == 0)
         return leaf->optional && absent;
     o = &r->m->outputs[leaf->output];
@@ -33,7 +46,9 @@ void missing_say_absent(struct resolution *r, const struct leaf *leaf)
     struct output *o = NULL;
     if (leaf->output_count > 0)
         o = &r->m->outputs[leaf->output];
-    if (o != NULL ? o->absent : leaf->pair != NULL && !leaf->is_g)
+    if (o != NULL ? o->absent
+                  : (leaf->pair != NULL && !leaf->is_g) ||
+                        leaf->spectral > SPECTRAL_W)
         return;
     missing_cover(r, leaf)->absent++;
     if (o != NULL)
@@ -86,7 +101,7 @@ static void lose_outputs(struct resolution *r, const struct leaf *leaf)
 {
     const struct leaf *other = leaf->pair;
     bool both = other != NULL && other->source == NO_SOURCE;
-    struct str list;
+    struct str list, tail = leaf_tail(r->a, leaf);
     size_t n;
     if (both && !leaf->is_g) /* g came first, and named this one */
         return;
@@ -94,12 +109,15 @@ static void lose_outputs(struct resolution *r, const struct leaf *leaf)
         r->m->outputs[leaf->output + i].missing = true;
     n = list_outputs(r, leaf, true, &list);
     if (n > 0)
-        diag_add(r->d, "W0301", leaf->where,
-                 "no tensor `%.*s`%s%.*s%s in %.*s; output%s %.*s %s MISSING",
-                 STR_ARG(leaf->name), both ? " and no `" : "",
-                 STR_ARG(both ? other->name : (struct str){0}), both ? "`" : "",
-                 STR_ARG(checkpoint_called(r->a, r->c, leaf->file)),
-                 n > 1 ? "s" : "", STR_ARG(list), n > 1 ? "are" : "is");
+        diag_fact(
+            diag_add(
+                r->d, "W0301", leaf->where,
+                "no tensor `%.*s`%s%.*s%s in %.*s; output%s %.*s %s MISSING",
+                STR_ARG(leaf->name), both ? " and no `" : "",
+                STR_ARG(both ? other->name : (struct str){0}), both ? "`" : "",
+                STR_ARG(checkpoint_called(r->a, r->c, leaf->file)),
+                n > 1 ? "s" : "", STR_ARG(list), n > 1 ? "are" : "is"),
+            tail);
     if (list_outputs(r, leaf, false, &list) > 0)
         diag_add(r->d, "E0605", leaf->where,
                  "%.*s cannot be missing: %s has no NaN to fill it with",
@@ -126,9 +144,11 @@ void missing_say_partial(struct resolution *r, const struct leaf *leaf)
     if (!leaf->dropped)
         lose_outputs(r, leaf);
     else
-        diag_add(r->d, "W0301", leaf->where, "no tensor `%.*s` to drop in %.*s",
-                 STR_ARG(leaf->name),
-                 STR_ARG(checkpoint_called(r->a, r->c, leaf->file)));
+        diag_fact(diag_add(r->d, "W0301", leaf->where,
+                           "no tensor `%.*s` to drop in %.*s",
+                           STR_ARG(leaf->name),
+                           STR_ARG(checkpoint_called(r->a, r->c, leaf->file))),
+                  leaf_tail(r->a, leaf));
 }
 
 void missing_count(struct resolution *r, const struct leaf *leaf)
@@ -160,9 +180,55 @@ static bool note_prefix(struct resolution *r, struct diag_item *item,
     return true;
 }
 
+/* "`a` and `b`": what a spectral norm lacks; empty for a leaf that is not the
+ * first of them. */
+static struct str list_parts(struct resolution *r, const struct leaf *leaf,
+                             size_t *count)
+{
+    struct str list = {0};
+    *count = 0;
+    for (int i = SPECTRAL_W; i <= SPECTRAL_V; i++) {
+        struct str name = spectral_name(r->a, leaf->stem, leaf->say->spelling,
+                                        (enum spectral_part)i);
+        uint32_t index;
+        if (checkpoint_find(r->c, leaf->file, name, &index))
+            continue;
+        if (i < leaf->spectral)
+            return (struct str){0};
+        list = arena_format(r->a, "%.*s%s`%.*s`", STR_ARG(list),
+                            list.n > 0 ? " and " : "", STR_ARG(name));
+        ++*count;
+    }
+    return list;
+}
+
+/* A norm of which the checkpoint has a part; one finding for all that lacks. */
+static void say_half(struct resolution *r, const struct leaf *leaf,
+                     struct str there)
+{
+    bool spectral = leaf->spectral != SPECTRAL_NONE;
+    size_t count = 1;
+    struct str lacks = spectral
+                           ? list_parts(r, leaf, &count)
+                           : arena_format(r->a, "`%.*s`", STR_ARG(leaf->name));
+    struct diag_item *item;
+    if (lacks.n == 0)
+        return;
+    item = diag_add(r->d, "E0311", leaf->where,
+                    "%s norm: `%.*s` is there, %.*s %s not",
+                    spectral ? "part of a spectral" : "half a weight",
+                    STR_ARG(there), STR_ARG(lacks), count > 1 ? "are" : "is");
+    diag_fact(item, leaf_tail(r->a, leaf));
+    diag_note(r->d, item,
+              "%s norm was removed from this checkpoint in part, or a tensor "
+              "was lost",
+              spectral ? "spectral" : "weight");
+}
+
 void missing_say(struct resolution *r, const struct leaf *leaf)
 {
-    const struct leaf *other = leaf->pair;
+    struct str beside = missing_beside(r, leaf);
+    const struct leaf *other;
     struct str called = checkpoint_called(r->a, r->c, leaf->file);
     struct diag_item *item;
     missing_count(r, leaf);
@@ -174,20 +240,17 @@ void missing_say(struct resolution *r, const struct leaf *leaf)
         item = diag_add(r->d, "E0306", leaf->where,
                         "no tensor `%.*s` to drop in %.*s", STR_ARG(leaf->name),
                         STR_ARG(called));
+        diag_fact(item, leaf_tail(r->a, leaf));
         diag_help(r->d, item, "a stale drop: remove it");
         return;
     }
-    if (other != NULL && other->source != NO_SOURCE) {
-        item = diag_add(r->d, "E0311", leaf->where,
-                        "half a weight norm: `%.*s` is there, `%.*s` is not",
-                        STR_ARG(other->name), STR_ARG(leaf->name));
-        diag_note(r->d, item,
-                  "weight norm was removed from this checkpoint in "
-                  "part, or a tensor was lost");
+    if (beside.n > 0) {
+        say_half(r, leaf, beside);
         return;
     }
     item = diag_add(r->d, "E0301", leaf->where, "no tensor `%.*s` in %.*s",
                     STR_ARG(leaf->name), STR_ARG(called));
+    diag_fact(item, leaf_tail(r->a, leaf));
     other = other_half(r, leaf);
     if (other != NULL)
         diag_note(r->d, item,

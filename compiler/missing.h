@@ -28,6 +28,10 @@ struct resolution {
 /* The coverage of a leaf's source. */
 struct coverage *missing_cover(struct resolution *r, const struct leaf *leaf);
 
+/* Another source of the weight norm or spectral norm of a leaf that is missing,
+ * which the checkpoint has; empty if there is none. */
+struct str missing_beside(const struct resolution *r, const struct leaf *leaf);
+
 /* Counts a leaf's tensor as missing. */
 void missing_count(struct resolution *r, const struct leaf *leaf);
 

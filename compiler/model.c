@@ -124,6 +124,16 @@ struct str leaf_spelled(struct arena *a, const struct leaf *leaf,
     return parametrized(a, leaf->stem, leaf->is_g ? "original0" : "original1");
 }
 
+struct str leaf_tail(struct arena *a, const struct leaf *leaf)
+{
+    struct str name = leaf->name;
+    if (leaf->stem.n == 0)
+        return (struct str){0};
+    if (leaf->spelled)
+        name = leaf_spelled(a, leaf, SPELLING_LEGACY);
+    return str_cut(name, leaf->stem.n, name.n);
+}
+
 int type_axis(struct type t, struct str name)
 {
     for (uint32_t i = 0; i < t.rank; i++)

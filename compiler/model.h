@@ -222,6 +222,11 @@ struct str spectral_name(struct arena *a, struct str stem,
                          enum weight_norm_spelling spelling,
                          enum spectral_part part);
 
+/* What a leaf's name has behind its stem, the same in both spellings: "_g",
+ * ".running_var". Empty for a tensor that is called by its own name. Findings
+ * about one stem do not fold together where it differs. */
+struct str leaf_tail(struct arena *a, const struct leaf *leaf);
+
 /* Index of the axis called `name`, or -1. */
 int type_axis(struct type t, struct str name);
 

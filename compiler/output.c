@@ -290,12 +290,18 @@ static void sort_by_group(struct arena *a, struct model *m)
 }
 
 /* Numbers go to tensors, not to their uses; the halves of a weight norm share
- * one, and a twin, which is only compared, has none. */
-static void number_leaf(struct leaf *leaf, uint32_t output, uint32_t *next)
+ * one, so do the sources of a spectral norm, which stand `before` each other;
+ * and a twin, which is only compared, has none. */
+static void number_leaf(struct leaf *leaf, const struct leaf *before,
+                        uint32_t output, uint32_t *next)
 {
     struct leaf *first = leaf->first_use;
     if (leaf->output_count++ == 0)
         leaf->output = output;
+    if (leaf->spectral > SPECTRAL_W) {
+        leaf->number = before->number;
+        return;
+    }
     if (leaf->pair != NULL && leaf->is_g)
         return; /* its direction follows */
     if (leaf->is_twin)
@@ -312,8 +318,12 @@ static void number_leaves(struct model *m)
     uint32_t n = 0;
     for (size_t i = 0; i < m->output_count; i++) {
         const struct output *o = &m->outputs[i];
-        for (uint32_t k = 0; k < o->leaf_count; k++)
-            number_leaf(output_leaf(m, o, k), (uint32_t)i, &n);
+        const struct leaf *before = NULL;
+        for (uint32_t k = 0; k < o->leaf_count; k++) {
+            struct leaf *leaf = output_leaf(m, o, k);
+            number_leaf(leaf, before, (uint32_t)i, &n);
+            before = leaf;
+        }
     }
 }
 

@@ -40,8 +40,19 @@ struct made {
 /* Arithmetic other than what has a count of its own. */
 static bool is_computed(enum op op)
 {
-    return (op >= OP_SCALE && op <= OP_L2_NORMALIZE) || op == OP_SUB ||
-           op == OP_SQRT;
+    switch (op) {
+    case OP_SCALE:
+    case OP_OFFSET:
+    case OP_RECIPROCAL:
+    case OP_MAX:
+    case OP_ADD:
+    case OP_MUL:
+    case OP_DIV:
+    case OP_L2_NORMALIZE:
+        return true;
+    default:
+        return false; /* subtraction and roots are of batch norms */
+    }
 }
 
 static bool has_other(enum op op)

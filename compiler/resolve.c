@@ -20,7 +20,7 @@
 #include "text.h"
 #include "ttsb.h"
 
-/* --- other spelling of weight norm --- */
+/* --- other spelling of norms --- */
 
 static struct str other_spelling(struct resolution *r, const struct leaf *leaf)
 {
@@ -42,8 +42,15 @@ static uint32_t found_otherwise(struct resolution *r, const struct leaf *leaf,
     if (checkpoint_find(r->c, leaf->file, other_spelling(r, leaf), &index))
         return index;
     *folded = checkpoint_find(r->c, leaf->file, leaf->stem, &index) &&
-              leaf->pair->source == NO_SOURCE && !r->claimed[index];
+              missing_beside(r, leaf).n == 0 && !r->claimed[index];
     return *folded ? index : NO_SOURCE;
+}
+
+/* The last source of a norm, in the order of the model. */
+static bool is_last(const struct leaf *leaf)
+{
+    return leaf->spectral != SPECTRAL_NONE ? leaf->spectral == SPECTRAL_V
+                                           : !leaf->is_g;
 }
 
 /* Whether a place is met for the first time by a source. */
@@ -58,23 +65,27 @@ static bool first_time(struct resolution *r, struct nametab *seen,
     return nametab_add(r->a, seen, arena_str(r->a, name), &value);
 }
 
-/* How many modules of a source one `weight_norm:` speaks of, that of `like`,
- * and how many of them the checkpoint spells otherwise. */
-static size_t count_otherwise(struct resolution *r, const struct leaf *like,
-                              size_t *all)
+/* The modules of a source that one `weight_norm:` speaks of. */
+struct spelled {
+    size_t all, spectral, otherwise; /* of all; how the checkpoint has them */
+};
+
+static struct spelled count_otherwise(struct resolution *r,
+                                      const struct leaf *like)
 {
     struct span at = like->say->spelling_at;
-    size_t n = 0;
-    *all = 0;
+    struct spelled n = {0};
     for (size_t i = 0; i < r->m->leaf_count; i++) {
         const struct leaf *leaf = r->m->leaves[i];
         bool folded;
-        if (leaf->is_g || !leaf->spelled || leaf->file != like->file ||
+        if (!is_last(leaf) || !leaf->spelled || leaf->file != like->file ||
             leaf->say->spelling_at.src != at.src ||
             leaf->say->spelling_at.begin != at.begin)
             continue;
-        ++*all;
-        n += found_otherwise(r, leaf, &folded) != NO_SOURCE && !folded;
+        n.all++;
+        n.spectral += leaf->spectral != SPECTRAL_NONE;
+        n.otherwise +=
+            found_otherwise(r, leaf, &folded) != NO_SOURCE && !folded;
     }
     return n;
 }
@@ -86,10 +97,13 @@ static void say_spelling(struct resolution *r, const struct leaf *leaf,
     struct str called = r->c->source_count == 1
                             ? str_c("this checkpoint")
                             : checkpoint_called(r->a, r->c, leaf->file);
-    size_t all, n = count_otherwise(r, leaf, &all);
+    struct spelled n = count_otherwise(r, leaf);
     struct diag_item *item =
         diag_add(r->d, "E0310", diag_at(leaf->say->spelling_at),
-                 "%zu of %zu weight norms are spelled `%s` in %.*s", n, all,
+                 "%zu of %zu %s are spelled `%s` in %.*s", n.otherwise, n.all,
+                 n.spectral == 0       ? "weight norms"
+                 : n.spectral == n.all ? "spectral norms"
+                                       : "weight and spectral norms",
                  legacy ? "parametrized" : "legacy", STR_ARG(called));
     diag_label(r->d, item, leaf->where.at, "looks for %.*s",
                STR_ARG(leaf->name));
@@ -98,19 +112,20 @@ static void say_spelling(struct resolution *r, const struct leaf *leaf,
               STR_ARG(other_spelling(r, leaf)));
     diag_help(r->d, item, "write `weight_norm: %s`%s",
               legacy ? "parametrized" : "legacy",
-              n < all                   ? " on a block of their own"
+              n.otherwise < n.all       ? " on a block of their own"
               : r->c->source_count == 1 ? ""
                                         : " on the blocks of this source");
 }
 
 static void say_folded(struct resolution *r, const struct leaf *leaf)
 {
-    struct diag_item *item = diag_add(
-        r->d, "E0310", leaf->where,
-        "weight norm is folded already in this checkpoint: it has `%.*s`",
-        STR_ARG(leaf->stem));
-    diag_help(r->d, item, "write `%.*s [axis=size, ...]` without weight_norm",
-              STR_ARG(span_text(leaf->where.at)));
+    const char *norm = leaf->spectral != SPECTRAL_NONE ? "spectral" : "weight";
+    struct diag_item *item =
+        diag_add(r->d, "E0310", leaf->where,
+                 "%s norm is folded already in this checkpoint: it has `%.*s`",
+                 norm, STR_ARG(leaf->stem));
+    diag_help(r->d, item, "write `%.*s [axis=size, ...]` without %s_norm",
+              STR_ARG(span_text(leaf->where.at)), norm);
 }
 
 /* One finding for each `weight_norm:` that is wrong, and one for each module
@@ -129,8 +144,8 @@ static void check_spelling(struct resolution *r)
         leaf->reported = true;
         if (!folded)
             r->claimed[index] = true;
-        if (folded && !leaf->is_g) {
-            r->claimed[index] = true; /* g came first */
+        if (folded && is_last(leaf)) {
+            r->claimed[index] = true; /* the others came before */
             say_folded(r, leaf);
         }
         if (!folded && first_time(r, &said, at, leaf->file))

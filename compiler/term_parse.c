@@ -146,11 +146,14 @@ static void check_arguments(struct cursor *c, const struct args *v,
                             struct span at)
 {
     size_t all = positional_count(s), k, i;
+    enum arg_kind lacks = taken < all ? s->positional[taken] : ARG_NONE;
     if (c->failed)
         return;
+    if (lacks == ARG_TERM_OR_NOT)
+        lacks = s->positional[taken + 1];
     if (taken + s->optional < all)
         diag_add(c->d, "E0212", diag_at(at), "`%s` needs %s as argument %zu",
-                 s->name, arg_kind_name(s->positional[taken]), taken + 1);
+                 s->name, arg_kind_name(lacks), taken + 1);
     for (k = 0; k < OP_MAX_KEYS && s->keys[k].name != NULL; k++) {
         for (i = 0; i < v->n && !str_is(v->p[i].key, s->keys[k].name);)
             i++;
