@@ -3,12 +3,14 @@
  * assemble.c - a range is cut into boxes; a box meets each region in a dense
  * block, which is gathered, computed and put into its place.
  *
- * An output that is one region needs no boxes: its range is a range of the
+ * A value that is one region needs no boxes: its range is a range of the
  * region's view.
  */
 #include "assemble.h"
 
 #include <math.h>
+
+#include "compute.h"
 
 _Static_assert(GATHER_WINDOW >= PRODUCE_SLAB, "a window holds a block");
 
@@ -23,52 +25,121 @@ struct target {
 
 /* --- computing --- */
 
-static enum ttsb_dtype dtype_of(const struct region *r, const struct output *o)
+/* In which dtype a region is read. */
+static enum ttsb_dtype dtype_of(const struct region *r, enum ttsb_dtype to)
 {
     if (r->leaf != NULL)
         return r->leaf->dtype;
-    return r->exps > 0 ? TTSB_F64 : o->dtype;
+    return r->node != NULL || r->math != NULL ? TTSB_F64 : to;
 }
 
-bool assemble_is_copy(const struct region *r, const struct output *o)
+bool assemble_is_copy(const struct region *r, enum ttsb_dtype to)
 {
-    return r->g == NULL && r->exps == 0 && dtype_of(r, o) == o->dtype;
+    return r->g == NULL && r->math == NULL && r->node == NULL &&
+           dtype_of(r, to) == to;
 }
 
-/* Multiplies elements [first, first + n) of the view by their factors. */
-static void apply_scale(const struct conversion *c, double *x, uint64_t first,
-                        uint64_t n)
+void assemble_rows(const struct rows *r, double *x, uint64_t first, uint64_t n)
 {
-    uint64_t keep = c->v->keep_size, inner = c->v->keep_inner, done = 0;
-    const double *scale = c->scale + c->v->keep_first;
+    uint64_t keep = r->keep, inner = r->inner, done = 0;
     while (done < n) {
         uint64_t at = first + done, k = at / inner % keep, rest = n - done;
         if (at % inner == 0 && rest >= inner) {
             uint64_t rows = rest / inner;
             rows = rows < keep - k ? rows : keep - k;
-            kernel_scale_keep(x + done, 1, rows, inner, scale + k);
+            kernel_combine_keep(r->op, x + done, 1, rows, inner, r->y + k);
             done += rows * inner;
             continue;
         }
         rest = rest < inner - at % inner ? rest : inner - at % inner;
-        kernel_scale_keep(x + done, 1, 1, rest, scale + k);
+        kernel_combine_keep(r->op, x + done, 1, 1, rest, r->y + k);
         done += rest;
     }
+}
+
+#define FACTORS 512
+
+/* Multiplies elements [first, first + n) of the view by their factors. */
+static void apply_scale(const struct conversion *c, double *x, uint64_t first,
+                        uint64_t n)
+{
+    struct rows rows = {KERNEL_MUL, c->v->keep_size, c->v->keep_inner, NULL};
+    double y[FACTORS];
+    if (rows.keep > 0) {
+        rows.y = c->scale + c->v->keep_first;
+        assemble_rows(&rows, x, first, n);
+        return;
+    }
+    for (uint64_t i = 0; i < n; i += FACTORS) {
+        uint64_t k = n - i < FACTORS ? n - i : FACTORS;
+        view_factors(c->v, c->scale, first + i, k, y);
+        kernel_combine(KERNEL_MUL, x + i, y, k, x + i);
+    }
+}
+
+/* The first operation is the last of the list. */
+static void apply_math(const struct math *m, double *x, uint64_t n)
+{
+    struct kernel_map map = {.q = m->step->number};
+    if (m->before != NULL)
+        apply_math(m->before, x, n);
+    switch (m->step->op) {
+    case OP_EXP:
+        map.op = KERNEL_EXP;
+        break;
+    case OP_RECIPROCAL:
+        map.op = KERNEL_RECIPROCAL;
+        break;
+    case OP_SQRT:
+        map.op = KERNEL_SQRT;
+        break;
+    case OP_SCALE:
+        map.op = KERNEL_SCALE;
+        break;
+    case OP_OFFSET:
+        map.op = KERNEL_OFFSET;
+        break;
+    default:
+        map.op = KERNEL_MAX;
+    }
+    kernel_map(&map, x, n, x);
+}
+
+/* Counts results that are not finite though their source is. */
+static void scan_created(const struct conversion *c, const uint8_t *raw,
+                         uint64_t n, struct kernel_nonfinite *bad)
+{
+    enum ttsb_dtype from = c->r->leaf->dtype;
+    size_t size = spec_dtype_bits(from) / 8;
+    for (uint64_t i = 0; i < n; i++) {
+        double x = 0;
+        if (!isfinite(c->wide[i]))
+            kernel_load_f64(from, raw + i * size, 1, &x);
+        if (isfinite(c->wide[i]) || !isfinite(x))
+            continue;
+        if (bad->count++ == 0)
+            bad->first = bad->seen + i;
+    }
+    bad->seen += n;
 }
 
 static void compute(const struct conversion *c, uint64_t first, uint64_t n,
                     const uint8_t *raw, uint8_t *dst, struct misfits *bad)
 {
-    enum ttsb_dtype from = c->r->leaf != NULL ? c->r->leaf->dtype : TTSB_F64;
+    enum ttsb_dtype from = dtype_of(c->r, c->to);
     size_t in = spec_dtype_bits(from) / 8, out = spec_dtype_bits(c->to) / 8;
+    bool allowed = c->r->leaf != NULL && c->r->leaf->allow_nonfinite;
     for (uint64_t i = 0; i < n; i += PRODUCE_CHUNK) {
         uint64_t k = n - i < PRODUCE_CHUNK ? n - i : PRODUCE_CHUNK;
         kernel_load_f64(from, raw + i * in, k, c->wide);
         if (c->scale != NULL)
             apply_scale(c, c->wide, first + i, k);
-        for (uint32_t e = 0; e < c->r->exps; e++)
-            kernel_exp(c->wide, k, c->wide);
-        kernel_scan_nonfinite(TTSB_F64, c->wide, k, &bad->infinite);
+        if (c->r->math != NULL)
+            apply_math(c->r->math, c->wide, k);
+        if (allowed)
+            scan_created(c, raw + i * in, k, &bad->infinite);
+        else
+            kernel_scan_nonfinite(TTSB_F64, c->wide, k, &bad->infinite);
         kernel_store_f64(c->to, c->wide, k, dst + i * out, &bad->range);
     }
 }
@@ -76,7 +147,7 @@ static void compute(const struct conversion *c, uint64_t first, uint64_t n,
 void assemble_convert(const struct conversion *c, uint64_t first, uint64_t n,
                       const uint8_t *raw, uint8_t *dst, struct misfits *bad)
 {
-    if (c->r->g != NULL || c->r->exps > 0)
+    if (c->r->g != NULL || c->r->math != NULL || c->r->node != NULL)
         compute(c, first, n, raw, dst, bad);
     else
         kernel_cast((struct kernel_cast){c->r->leaf->dtype, c->to}, raw, n, dst,
@@ -85,9 +156,9 @@ void assemble_convert(const struct conversion *c, uint64_t first, uint64_t n,
 
 static const double *scale_of(const struct assembly *s, const struct region *r)
 {
-    for (size_t i = 0; r->g != NULL && i < s->norm_count; i++)
-        if (s->norms[i].v == r->leaf)
-            return s->norms[i].scale;
+    for (size_t i = 0; r->g != NULL && i < s->norms->n; i++)
+        if (s->norms->p[i].v == r->leaf)
+            return s->norms->p[i].scale;
     return NULL;
 }
 
@@ -132,15 +203,15 @@ static void push_target(struct target *t, uint64_t dim, uint64_t stride)
 }
 
 /* Where the block [first, first + count) of a region lies in the output. */
-static struct target target_of(const struct output *o, const struct region *r,
+static struct target target_of(struct type type, const struct region *r,
                                const uint64_t *first, const uint64_t *count)
 {
     struct target t = {0};
     for (uint32_t i = 0; i < r->rank; i++) {
-        const struct lattice *l = &r->axes[i];
-        uint64_t stride = type_stride(o->type, i);
-        t.offset += (l->start + first[i] * l->step) * stride;
-        push_target(&t, count[i], l->step * stride);
+        uint64_t stride = type_stride(type, i), n;
+        uint64_t step = view_step(r, i, &n);
+        t.offset += (r->start[i] + first[i] * step) * stride;
+        push_target(&t, count[i], step * stride);
     }
     return t;
 }
@@ -172,18 +243,23 @@ static void scatter(const struct target *t, const uint8_t *src, uint8_t *slab,
                (size_t)(run * size));
 }
 
+static const struct leaf *unread_of(const struct region *r)
+{
+    return r->node != NULL ? computed_unread(r->computed) : r->leaf;
+}
+
 static int read_block(struct assembly *s, const struct region *r,
                       const struct view *v, uint8_t *out)
 {
-    size_t size = spec_dtype_bits(dtype_of(r, s->o)) / 8;
+    size_t size = spec_dtype_bits(dtype_of(r, s->dtype)) / 8;
     int error;
-    if (r->leaf == NULL) {
+    if (r->leaf == NULL && r->node == NULL) {
         memset(out, 0, (size_t)v->elements * size);
         return 0;
     }
     error = gather_range(&s->b->gather, v, 0, v->elements, out);
     if (error != 0)
-        s->unread = r->leaf;
+        s->unread = unread_of(r);
     return error;
 }
 
@@ -191,11 +267,11 @@ static int read_block(struct assembly *s, const struct region *r,
 static int make_block(struct assembly *s, const struct region *r,
                       const struct view *v, const struct target *t, uint64_t at)
 {
-    size_t size = spec_dtype_bits(s->o->dtype) / 8;
+    size_t size = spec_dtype_bits(s->dtype) / 8;
     struct target in_slab = *t;
-    struct conversion c = {r, v, scale_of(s, r), s->o->dtype, s->b->wide};
-    bool copy = assemble_is_copy(r, s->o), dense = is_dense(t);
-    uint8_t *place, *part = s->b->gather.window;
+    struct conversion c = {r, v, scale_of(s, r), s->dtype, s->b->wide};
+    bool copy = assemble_is_copy(r, s->dtype), dense = is_dense(t);
+    uint8_t *place, *part = dense ? NULL : gather_window(&s->b->gather);
     struct misfits bad = {0};
     uint64_t first;
     double value;
@@ -251,10 +327,10 @@ static int make_box(struct assembly *s, const struct box *b, uint64_t at)
         const struct region *r = &s->regions.p[i];
         struct target t;
         struct view v;
-        if (!region_meet(r, b, first, count))
+        if (!view_meet(r, b, first, count))
             continue;
-        t = target_of(s->o, r, first, count);
-        v = plan_view(r, first, count);
+        t = target_of(s->type, r, first, count);
+        v = view_part(r, first, count);
         error = make_block(s, r, &v, &t, at);
     }
     return error;
@@ -262,33 +338,33 @@ static int make_box(struct assembly *s, const struct box *b, uint64_t at)
 
 /* Whether a range is smaller where it is cast before it is permuted. */
 static bool casts_first(const struct region *r, const struct view *v,
-                        const struct output *o)
+                        enum ttsb_dtype to)
 {
-    return !v->straight && r->g == NULL && r->exps == 0 &&
-           dtype_of(r, o) != o->dtype &&
-           spec_dtype_bits(o->dtype) / 8 < v->element_size;
+    return !v->straight && r->leaf != NULL && r->g == NULL && r->math == NULL &&
+           v->dtype != to && spec_dtype_bits(to) / 8 < v->element_size;
 }
 
-/* An output that is one region. */
+/* A value that is one region. */
 static int make_single(struct assembly *s, uint64_t at, uint64_t n,
                        const uint8_t **out)
 {
     const struct region *r = &s->regions.p[0];
-    struct view v = plan_whole(r);
-    struct conversion c = {r, &v, scale_of(s, r), s->o->dtype, s->b->wide};
+    struct view v = view_whole(r);
+    struct conversion c = {r, &v, scale_of(s, r), s->dtype, s->b->wide};
     struct misfits bad = {0};
     uint64_t first;
     double value;
     int error = GATHER_MISFIT;
     s->unread = r->leaf;
     *out = s->b->out;
-    if (casts_first(r, &v, s->o))
-        error = gather_narrow(&s->b->gather, &v, s->o->dtype, at, n, s->b->out);
+    if (casts_first(r, &v, s->dtype))
+        error = gather_narrow(&s->b->gather, &v, s->dtype, at, n, s->b->out);
     if (error != GATHER_MISFIT)
         return error;
     *out = s->b->raw;
     error = gather_range(&s->b->gather, &v, at, n, s->b->raw);
-    if (error != 0 || assemble_is_copy(r, s->o))
+    s->unread = unread_of(r);
+    if (error != 0 || assemble_is_copy(r, s->dtype))
         return error;
     *out = s->b->out;
     assemble_convert(&c, at, n, s->b->raw, s->b->out, &bad);
@@ -299,12 +375,12 @@ static int make_single(struct assembly *s, uint64_t at, uint64_t n,
 
 void assemble_begin(struct assembly *s)
 {
-    size_t most = spec_dtype_bits(s->o->dtype) / 8;
+    size_t most = spec_dtype_bits(s->dtype) / 8;
     for (size_t i = 0; i < s->regions.n; i++) {
-        size_t size = spec_dtype_bits(dtype_of(&s->regions.p[i], s->o)) / 8;
+        size_t size = spec_dtype_bits(dtype_of(&s->regions.p[i], s->dtype)) / 8;
         most = size > most ? size : most;
     }
-    s->step = PRODUCE_SLAB / most;
+    s->step = s->b->slab / most;
 }
 
 int assemble_range(struct assembly *s, uint64_t at, uint64_t n,
@@ -312,11 +388,12 @@ int assemble_range(struct assembly *s, uint64_t at, uint64_t n,
 {
     uint64_t done = 0, count;
     int error = 0;
-    if (s->regions.n == 1 && s->regions.p[0].leaf != NULL)
+    if (s->regions.n == 1 &&
+        (s->regions.p[0].leaf != NULL || s->regions.p[0].node != NULL))
         return make_single(s, at, n, out);
     *out = s->b->out;
     while (done < n && error == 0) {
-        struct box b = cut_box(s->o->type, at + done, at + n, &count);
+        struct box b = cut_box(s->type, at + done, at + n, &count);
         error = make_box(s, &b, at);
         done += count;
     }

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * assemble.h - any range of an output's elements, out of its regions.
+ * assemble.h - any range of a value's elements, out of its regions.
  *
- * In: an output, its regions, the factors of its weight norms. Out: the
- * range's bytes as they are stored, and the results that do not fit.
+ * In: a value's regions, the factors of its weight norms, its nodes ready to
+ * be read. Out: the range's bytes in a dtype, and the results that do not fit.
  * Invariant: an element depends on its own sources alone, never on the range
- * it is made in; memory is the worker's buffers.
+ * it is made in; memory is the buffers.
  */
 #ifndef TTSW_ASSEMBLE_H
 #define TTSW_ASSEMBLE_H
 
-#include "produce.h"
+#include "buffers.h"
+#include "kernels.h"
+#include "plan.h"
 
 /* The factors of a weight norm, under its direction. */
 struct norm {
@@ -18,12 +20,17 @@ struct norm {
     double *scale;
 };
 
+struct norms {
+    struct norm *p;
+    size_t n, capacity;
+};
+
 struct assembly {
-    struct worker_buffers *b;
-    const struct output *o;
+    struct buffers *b;
+    struct type type;
+    enum ttsb_dtype dtype; /* of what is made */
     struct regions regions;
-    const struct norm *norms;
-    size_t norm_count;
+    const struct norms *norms;
     uint64_t step; /* elements that one call may make */
     /* Results that do not fit: how many, the first, its value. */
     uint64_t bad, first_bad;
@@ -39,9 +46,9 @@ void assemble_begin(struct assembly *s);
 int assemble_range(struct assembly *s, uint64_t at, uint64_t n,
                    const uint8_t **out);
 
-/* Raw elements of a region into dst as they are stored: dtype, factors and
- * exps. raw[i] is element first + i of the view. Adds to *bad; its indices
- * are relative to raw. */
+/* Raw elements of a region into dst in the dtype `to`: factors, operations.
+ * raw[i] is element first + i of the view. Adds to *bad; its indices are
+ * relative to raw. */
 struct misfits {
     struct kernel_nonfinite infinite;
     struct kernel_range_error range;
@@ -63,6 +70,16 @@ void assemble_convert(const struct conversion *c, uint64_t first, uint64_t n,
                       const uint8_t *raw, uint8_t *dst, struct misfits *bad);
 
 /* Whether a region's bytes are stored as they are. */
-bool assemble_is_copy(const struct region *r, const struct output *o);
+bool assemble_is_copy(const struct region *r, enum ttsb_dtype to);
+
+/* Applies an operation to elements [first, first + n) of a dense array whose
+ * element e has y[e / inner % keep] for its other operand. */
+struct rows {
+    enum kernel_binary op;
+    uint64_t keep, inner;
+    const double *y;
+};
+
+void assemble_rows(const struct rows *r, double *x, uint64_t first, uint64_t n);
 
 #endif

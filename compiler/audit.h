@@ -14,7 +14,7 @@
 /* Where an audit works. */
 struct audit {
     const struct production *p;
-    struct worker_buffers *b;
+    struct buffers *b;
 };
 
 /* XXH3-64 of each piece of data that begins where a piece does. */

@@ -9,8 +9,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "claims.h"
+#include "size.h"
 #include "sources.h"
 #include "tiling.h"
+
+#define MAX_BOXES 262144 /* of one tensor */
 
 void cover_first_here(struct arena *a, struct diag *d, struct diag_item *item,
                       const struct diag_where *first)
@@ -38,17 +42,56 @@ struct uses {
     struct leaf **p;
     size_t n;
     struct type type;
+    struct claims v; /* what they claim */
     bool whole_spec; /* the spec has no findings yet */
 };
 
-static struct box box_of(const struct leaf *leaf)
+static uint64_t box_count(const struct leaf *leaf)
 {
-    struct box b = {0};
-    if (leaf->box != NULL)
-        return *leaf->box;
-    for (uint32_t i = 0; i < leaf->type.rank; i++)
-        b.n[i] = leaf->type.axes[i].size;
-    return b;
+    uint64_t all;
+    if (leaf->claimed != NULL)
+        return claimed_box_count(leaf->claimed, leaf->type);
+    type_elements(leaf->type, &all);
+    return all > 0;
+}
+
+static void take_boxes(const struct leaf *leaf, struct box *out)
+{
+    *out = (struct box){0};
+    if (leaf->claimed != NULL)
+        claimed_boxes(leaf->claimed, leaf->type, out);
+    for (uint32_t i = 0; leaf->claimed == NULL && i < leaf->type.rank; i++)
+        out->n[i] = leaf->type.axes[i].size;
+}
+
+static bool say_too_many(const struct uses *u, uint64_t n)
+{
+    diag_add(u->d, "E0216", u->p[0]->where,
+             "`%.*s` is cut into %" PRIu64 " boxes, too many to compare",
+             STR_ARG(u->p[0]->name), n);
+    return false;
+}
+
+/* All parts that are claimed. */
+static bool collect(struct uses *u)
+{
+    uint64_t n = 0;
+    struct box *boxes;
+    for (size_t k = 0; k < u->n; k++)
+        if (!size_add(n, box_count(u->p[k]), &n))
+            n = UINT64_MAX;
+    if (n > MAX_BOXES)
+        return say_too_many(u, n);
+    boxes = arena_new(u->a, struct box, n);
+    u->v = (struct claims){arena_new(u->a, struct claim, n), 0, u->type};
+    for (size_t k = 0; k < u->n; k++) {
+        uint64_t count = box_count(u->p[k]);
+        if (count > 0)
+            take_boxes(u->p[k], boxes);
+        for (uint64_t i = 0; i < count; i++)
+            u->v.p[u->v.n++] = (struct claim){boxes[i], k};
+    }
+    return true;
 }
 
 /* "`out` 4..8, `in` 0..2": the axes along which a box is a part. */
@@ -106,10 +149,10 @@ static void say_gap(const struct uses *u, struct str what, struct str behind)
 static int cut_axis(const struct uses *u)
 {
     int axis = -2;
-    for (size_t k = 0; k < u->n; k++) {
-        struct box b = box_of(u->p[k]);
+    for (size_t k = 0; k < u->v.n; k++) {
+        const struct box *b = &u->v.p[k].box;
         for (uint32_t i = 0; i < u->type.rank; i++) {
-            if (b.empty || b.n[i] == u->type.axes[i].size)
+            if (b->n[i] == u->type.axes[i].size)
                 continue;
             axis = axis == -2 || axis == (int)i ? (int)i : -1;
         }
@@ -119,16 +162,15 @@ static int cut_axis(const struct uses *u)
 
 static void judge_line(const struct uses *u, uint32_t axis)
 {
-    struct part *parts = arena_new(u->a, struct part, u->n);
+    struct part *parts = arena_new(u->a, struct part, u->v.n);
     const struct axis *x = &u->type.axes[axis];
     struct tiling t;
-    size_t n = 0;
-    for (size_t k = 0; k < u->n; k++) {
-        struct box b = box_of(u->p[k]);
-        if (!b.empty)
-            parts[n++] = (struct part){b.lo[axis], b.lo[axis] + b.n[axis], k};
+    for (size_t k = 0; k < u->v.n; k++) {
+        const struct claim *c = &u->v.p[k];
+        parts[k] = (struct part){c->box.lo[axis],
+                                 c->box.lo[axis] + c->box.n[axis], c->owner};
     }
-    t = tiling_line(u->a, parts, n, x->size);
+    t = tiling_line(u->a, parts, u->v.n, x->size);
     for (size_t i = 0; i < t.overlap_count; i++) {
         const struct overlap *o = &t.overlaps[i];
         struct diag_item *item =
@@ -147,11 +189,11 @@ static void judge_line(const struct uses *u, uint32_t axis)
 }
 
 /* Whether the boxes meet nowhere. */
-static bool judge_meeting(const struct uses *u, struct claims *v)
+static bool judge_meeting(const struct uses *u)
 {
     struct claim first, second;
     struct box both;
-    switch (tiling_meeting(u->a, v, &first, &second, &both)) {
+    switch (tiling_meeting(u->a, &u->v, &first, &second, &both)) {
     case MEETING_NONE:
         return true;
     case MEETING_FOUND:
@@ -159,10 +201,7 @@ static bool judge_meeting(const struct uses *u, struct claims *v)
                     box_text(u->a, u->type, &both));
         return false;
     default:
-        diag_add(u->d, "E0216", u->p[0]->where,
-                 "`%.*s` is cut into %zu boxes, too many to compare",
-                 STR_ARG(u->p[0]->name), v->n);
-        return false;
+        return say_too_many(u, u->v.n);
     }
 }
 
@@ -170,25 +209,18 @@ static bool judge_meeting(const struct uses *u, struct claims *v)
  * tells whether anything is left. */
 static void judge_boxes(const struct uses *u)
 {
-    struct claims v = {.type = u->type};
     uint64_t claimed = 0, all = 0;
     struct box gap;
     type_elements(u->type, &all);
-    v.p = arena_new(u->a, struct claim, u->n);
-    for (size_t k = 0; k < u->n; k++) {
-        struct box b = box_of(u->p[k]);
-        if (box_elements(&b, u->type.rank) > 0)
-            v.p[v.n++] = (struct claim){b, k};
-    }
-    if (!judge_meeting(u, &v))
+    if (!judge_meeting(u))
         return;
-    for (size_t k = 0; k < v.n; k++)
-        claimed += box_elements(&v.p[k].box, u->type.rank);
+    for (size_t k = 0; k < u->v.n; k++)
+        claimed += box_elements(&u->v.p[k].box, u->type.rank);
     if (claimed == all)
         return;
     if (claimed == 0)
         say_gap(u, str_c("all"), str_c("is used by no piece"));
-    else if (tiling_gap(u->a, &v, &gap))
+    else if (tiling_gap(u->a, &u->v, &gap))
         say_gap(u,
                 arena_format(u->a, "%" PRIu64 " of %" PRIu64 " elements",
                              all - claimed, all),
@@ -303,14 +335,14 @@ static void judge(struct uses *u)
     if (!check_types(u) || !split_readings(u))
         return;
     for (size_t k = 0; k < u->n && u->d->errors <= COVER_MAX_ERRORS; k++) {
-        if (u->p[k]->box != NULL)
+        if (u->p[k]->claimed != NULL)
             continue;
         if (wholes++ > 0)
             used_twice(u, u->p[k], whole);
         else
             whole = u->p[k];
     }
-    if (wholes > 1 || (wholes == 1 && u->n == 1))
+    if (wholes > 1 || (wholes == 1 && u->n == 1) || !collect(u))
         return;
     axis = cut_axis(u);
     if (axis >= 0)
@@ -349,7 +381,7 @@ static void name_sources(struct arena *a, struct model *m, uint32_t *first,
                          sources_name(a, m->spec, leaf->file, leaf->name),
                          &first[i]))
             shared[first[i]] = true;
-        if (leaf->box != NULL || leaf->also)
+        if (leaf->claimed != NULL || leaf->also)
             shared[first[i]] = true;
         leaf->first_use = m->leaves[first[i]];
     }

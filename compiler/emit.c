@@ -30,7 +30,7 @@ struct emission {
     struct text sections[SECTION_COUNT]; /* by type, from 1 */
     uint64_t offsets[SECTION_COUNT];
     struct production production;
-    struct worker_buffers *workers[MAX_WORKERS];
+    struct buffers *workers[MAX_WORKERS];
     struct units units;
     struct findings findings;
 };
@@ -139,6 +139,14 @@ static void say_source(struct emission *e, const struct finding *f)
         diag_note(e->d, item,
                   "its norm is zero (or beyond binary64); PyTorch "
                   "would produce NaN here");
+    } else if (f->kind == FINDING_ZERO_SIGMA) {
+        item = diag_add(e->d, "E0601", leaf->where,
+                        "`%.*s` has no spectral norm to divide by: u'(Mv) is "
+                        "%g",
+                        STR_ARG(leaf->name), f->value);
+        diag_note(e->d, item,
+                  "PyTorch would produce infinities or NaN here; are its u and "
+                  "v those that were trained?");
     } else {
         item = diag_add(e->d, "E0606", leaf->where,
                         "`%.*s` and `%.*s` are not the same: they differ "
@@ -221,14 +229,14 @@ static void make_payload(struct emission *e, unsigned threads,
     for (size_t i = 0; i < n; i++)
         plan.total += e->units.p[i].size;
     for (unsigned i = 0; i < threads; i++)
-        e->workers[i] = produce_buffers(e->c);
+        e->workers[i] = buffers_new(e->c, PRODUCE_SLAB);
     progress_start(&progress, &plan);
     e->production.progress = &progress;
     pool_run(threads, n, job, e);
     progress_stop(&progress);
     e->production.progress = NULL;
     for (unsigned i = 0; i < threads; i++)
-        produce_release(e->workers[i]);
+        buffers_release(e->workers[i]);
 }
 
 /* --- sections --- */

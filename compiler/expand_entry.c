@@ -53,15 +53,24 @@ struct typing expansion_typing(struct expansion *x, struct frame *f)
                            .reason = f->reason};
 }
 
+void expansion_too_many(struct typing *t, struct span at)
+{
+    typing_report(t, "E0216", at,
+                  "the value falls into too many pieces: its axes are cut, "
+                  "merged and parted where their bounds do not meet");
+}
+
 const struct step *expansion_value(struct expansion *x, struct typing *t,
                                    const struct term *term)
 {
     size_t first = x->model->leaf_count;
     const struct step *s = typing_step(t, term);
+    if (s != NULL && t->cut && !plan_claims(x->a, s)) {
+        expansion_too_many(t, term->at);
+        s = NULL;
+    }
     for (size_t i = first; s == NULL && i < x->model->leaf_count; i++)
         x->model->leaves[i]->broken = true;
-    if (s != NULL && t->sliced)
-        plan_claims(x->a, s);
     return s;
 }
 

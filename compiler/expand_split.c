@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #include "expansion.h"
+#include "plan.h"
 #include "tiling.h"
 
 /* One iteration of a split: its term, cut. */
@@ -18,6 +19,7 @@ struct cut {
     const struct step *whole;
     size_t first_leaf;
     uint32_t axis;
+    bool is_cut; /* the term: its pieces may be too many */
 };
 
 /* What a split's source is called in messages. */
@@ -97,23 +99,42 @@ static bool check_tiling(const struct cut *c, const struct range_value *ranges)
     return t.overlap_count == 0 && t.gaps.n == 0;
 }
 
+/* The range, turned or without its axis; NULL after a finding. */
+static const struct step *piece_value(const struct cut *c, struct typing *t,
+                                      const struct piece *p,
+                                      const struct range_value *r)
+{
+    const struct step *s = typing_slice(t, c->whole, c->axis, r);
+    struct arena scratch = {0};
+    bool failed;
+    if (p->range.hi == NULL)
+        return typing_without(t, s, c->axis);
+    if (p->rope != NULL)
+        s = typing_rope(t, p->rope, s, c->axis);
+    if (s == NULL || (!c->is_cut && p->rope == NULL))
+        return s;
+    failed = plan_value(&scratch, s).failed;
+    arena_release(&scratch);
+    if (failed)
+        expansion_too_many(t, p->range.at);
+    return failed ? NULL : s;
+}
+
 static void expand_piece(const struct cut *c, const struct piece *p,
                          const struct range_value *r)
 {
     struct typing t = expansion_typing(c->x, c->f);
     struct output *o;
+    bool ok;
     if (p->name == NULL || c->f->reason != NULL)
         return;
     o = expansion_output(c->x, c->f, p->name->at, &p->value);
     if (o == NULL)
         return;
-    if (p->rope != NULL)
-        typing_report(&t, "E0211", p->rope->at, "`%s` is not there yet",
-                      p->rope->signature->name);
-    o->step = typing_slice(&t, c->whole, c->axis, r);
-    if (p->range.hi == NULL)
-        o->step = typing_without(&t, o->step, c->axis);
-    if (scope_name(&c->f->scope, c->f->to, p->name, &o->name))
+    o->step = piece_value(c, &t, p, r);
+    ok = o->step != NULL;
+    ok = scope_name(&c->f->scope, c->f->to, p->name, &o->name) && ok;
+    if (ok)
         expansion_finish(c->x, c->f, o, c->first_leaf);
     else
         c->x->model->output_count--;
@@ -157,6 +178,7 @@ void expansion_split(struct expansion *x, struct frame *f, const void *what)
     bool ok = true;
     c.first_leaf = x->model->leaf_count;
     c.whole = expansion_value(x, &t, split->source);
+    c.is_cut = t.cut;
     if (c.whole == NULL || !find_axis(&c) ||
         !typing_may_compute(&t, split->source, c.whole) ||
         !expansion_work(x, f, split->at,

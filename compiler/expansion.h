@@ -71,6 +71,9 @@ struct typing expansion_typing(struct expansion *x, struct frame *f);
 const struct step *expansion_value(struct expansion *x, struct typing *t,
                                    const struct term *term);
 
+/* E0216: a value of too many regions. */
+void expansion_too_many(struct typing *t, struct span at);
+
 /* Gives an output the leaves from `first` on, and judges it. */
 void expansion_finish(struct expansion *x, struct frame *f, struct output *o,
                       size_t first);

@@ -11,17 +11,41 @@
  */
 #include "gather.h"
 
+#include <stdlib.h>
+
+#include "compute.h"
 #include "kernels.h"
 
 #define SMALL_RUN 16384 /* bytes */
 #define MAX_GAP 8192    /* bytes; copying them costs about as much as a call */
 
+static uint8_t *take(size_t n)
+{
+    uint8_t *p = malloc(n);
+    if (p == NULL)
+        arena_exhausted();
+    return p;
+}
+
+uint8_t *gather_window(struct gather *g)
+{
+    if (g->window == NULL)
+        g->window = take(GATHER_WINDOW);
+    return g->window;
+}
+
+void gather_release(struct gather *g)
+{
+    free(g->staging);
+    free(g->window);
+}
+
 /* The chunk's axes in the source's order, outermost first. */
 struct source_order {
     uint32_t rank;
-    uint32_t axis[TTSB_MAX_RANK]; /* of the view */
-    uint64_t dim[TTSB_MAX_RANK];
-    uint64_t stride[TTSB_MAX_RANK]; /* in the source */
+    uint32_t axis[VIEW_MAX_RANK]; /* of the view */
+    uint64_t dim[VIEW_MAX_RANK];
+    uint64_t stride[VIEW_MAX_RANK]; /* in the source */
 };
 
 static struct source_order order_axes(const struct view *v,
@@ -78,6 +102,8 @@ static int read_elements(struct gather *g, const struct view *v, uint64_t from,
                          uint64_t count, uint8_t *out)
 {
     uint64_t size = v->element_size;
+    if (v->computed != NULL)
+        return computed_read(v->computed, from, count, out);
     return checkpoint_read(g->c, v->leaf->source, from * size, out,
                            (size_t)(count * size));
 }
@@ -86,7 +112,7 @@ static int read_elements(struct gather *g, const struct view *v, uint64_t from,
 static int put(struct gather *g, const struct view *v, const uint8_t *src,
                uint64_t count, uint64_t at)
 {
-    struct kernel_cast pair = {v->leaf->dtype, g->dtype};
+    struct kernel_cast pair = {v->dtype, g->dtype};
     struct kernel_range_error misfits = {0};
     uint8_t *to = g->staging + at * g->size;
     if (pair.from == pair.to)
@@ -102,11 +128,11 @@ static int read_run(struct gather *g, const struct view *v, uint64_t from,
 {
     uint64_t most = GATHER_WINDOW / v->element_size;
     int error = 0;
-    if (g->dtype == v->leaf->dtype)
+    if (g->dtype == v->dtype)
         return read_elements(g, v, from, count, g->staging + at * g->size);
     for (uint64_t i = 0; i < count && error == 0; i += most) {
         uint64_t n = count - i < most ? count - i : most;
-        error = read_elements(g, v, from + i, n, g->window);
+        error = read_elements(g, v, from + i, n, gather_window(g));
         if (error == 0)
             error = put(g, v, g->window, n, at + i);
     }
@@ -137,7 +163,8 @@ static int read_windows(struct gather *g, const struct view *v,
         uint64_t first = walk_offset(o, k, n), end;
         count = runs_in_window(o, k, n, all, fits);
         end = walk_offset(o, k, n + count - 1) + run;
-        error = read_elements(g, v, b->base + first, end - first, g->window);
+        error =
+            read_elements(g, v, b->base + first, end - first, gather_window(g));
         for (i = 0; i < count && error == 0; i++)
             error =
                 put(g, v, g->window + (walk_offset(o, k, n + i) - first) * size,
@@ -212,7 +239,8 @@ static struct chunk cut_chunk(const struct view *v, uint64_t first,
 static bool same_view(const struct view *a, const struct view *b)
 {
     size_t size = a->rank * sizeof a->dims[0];
-    return a->leaf == b->leaf && a->base == b->base && a->rank == b->rank &&
+    return a->leaf == b->leaf && a->computed == b->computed &&
+           a->base == b->base && a->rank == b->rank &&
            memcmp(a->dims, b->dims, size) == 0 &&
            memcmp(a->strides, b->strides, size) == 0;
 }
@@ -226,9 +254,10 @@ static int stage(struct gather *g, const struct view *v, enum ttsb_dtype dtype,
     if (g->count > 0 && g->dtype == dtype && same_view(&g->view, v) &&
         at >= g->first && at - g->first < g->count)
         return 0;
+    if (g->staging == NULL)
+        g->staging = take(GATHER_STAGING);
     g->dtype = dtype;
-    g->size =
-        dtype == v->leaf->dtype ? v->element_size : spec_dtype_bits(dtype) / 8;
+    g->size = dtype == v->dtype ? v->element_size : spec_dtype_bits(dtype) / 8;
     most = GATHER_STAGING / g->size;
     last = v->elements - at < most ? v->elements : at + most;
     g->view = *v;
@@ -277,5 +306,5 @@ int gather_range(struct gather *g, const struct view *v, uint64_t first,
 {
     if (v->straight)
         return read_elements(g, v, v->base + first, count, out);
-    return gather_narrow(g, v, v->leaf->dtype, first, count, out);
+    return gather_narrow(g, v, v->dtype, first, count, out);
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "contract.h"
+#include "dropped.h"
 #include "meta.h"
 #include "outfile.h"
 #include "plan.h"
@@ -27,15 +28,6 @@ struct sums {
     uint64_t tensors, elements, bytes;
 };
 
-/* A line of DISCARDED. */
-struct dropped {
-    const struct leaf *leaf;       /* NULL: a subtree */
-    const struct subtree *subtree; /* NULL: a leaf */
-    const struct box *box;         /* of the leaf; NULL: all of it */
-    const struct str *reason;
-    struct span at;
-};
-
 struct mapping {
     const struct map_of *of;
     const struct model *m;
@@ -44,8 +36,6 @@ struct mapping {
     struct outfile file;
     uint64_t written;
     int error;
-    struct dropped *dropped;
-    size_t dropped_count, dropped_capacity;
     struct sums outputs, aliases, absent, missing, zeros, out;
     /* By the role of a tensor: all of it, and what is dropped of it. */
     struct sums all[ROLE_DROPPED + 1], parts[ROLE_DROPPED + 1];
@@ -111,33 +101,31 @@ static void put_place(struct text *t, struct span at)
     text_format(t, ":%" PRIu32 "\n", line);
 }
 
-/* A magnitude's part: it has its one size on the kept axis. */
-static struct box magnitude_box(const struct region *r)
+/* Of several boxes the first. */
+static void put_claimed(struct mapping *w, struct type type,
+                        const struct claimed *c)
 {
-    struct box b = {.n = {1, 1, 1, 1, 1, 1, 1, 1}};
-    if (r->keep == KEEP_NONE)
-        return b;
-    b.lo[r->keep] = r->box.lo[r->keep];
-    b.n[r->keep] = r->box.n[r->keep];
-    return b;
+    uint64_t n = c == NULL ? 0 : claimed_box_count(c, type);
+    struct box first = {0};
+    size_t from = w->t.n;
+    uint64_t all;
+    if (n == 0 || (type_elements(type, &all) && claimed_elements(c) == all))
+        return;
+    claimed_first_box(c, type, &first);
+    put_range(&w->t, type, &first);
+    if (n > 1 && w->t.n > from) {
+        w->t.n--;
+        text_format(&w->t, " and %" PRIu64 " more]", n - 1);
+    }
 }
 
 /* --- outputs --- */
 
-static bool is_of(const struct leaf *leaf, const struct region *r)
-{
-    return leaf == r->leaf || leaf == r->g || leaf == r->leaf->twin;
-}
-
 static void put_use(struct mapping *w, const struct leaf *leaf,
-                    const struct region *r)
+                    const struct claimed *c)
 {
-    struct box b;
     sources_put(&w->t, w->m->spec, leaf->file, leaf->name);
-    if (r != NULL) {
-        b = leaf == r->g ? magnitude_box(r) : r->box;
-        put_range(&w->t, leaf->type, &b);
-    }
+    put_claimed(w, leaf->type, c);
     text_c(&w->t, leaf->also ? " (also)" : "");
     text_c(&w->t, leaf->source == NO_SOURCE ? " (lacking)" : "");
 }
@@ -150,28 +138,31 @@ static bool is_empty(const struct leaf *leaf)
     return elements == 0;
 }
 
-/* The sources of a value in order of use, which is also the order of its
- * regions. Without a region are tensors without elements, and sources of a
- * split that another piece has. */
+static bool has_node(const struct regions *v)
+{
+    bool node = false;
+    for (size_t i = 0; i < v->n && !node; i++)
+        node = v->p[i].node != NULL;
+    return node;
+}
+
+/* The sources of a value in order of use. Without a region are those of a
+ * node, tensors without elements, and sources of a split that another piece
+ * has, which are left out. */
 static void put_uses(struct mapping *w, const struct output *o,
                      const struct regions *v)
 {
     const char *separator = "";
-    size_t k = 0;
+    struct leaf_claims claims = claims_of(v->a, v);
+    bool node = has_node(v);
     for (uint32_t i = 0; i < o->leaf_count; i++) {
         const struct leaf *leaf = output_leaf(w->m, o, i);
-        const struct region *r = NULL;
-        while (k < v->n && v->p[k].leaf == NULL)
-            k++;
-        if (k < v->n && is_of(leaf, &v->p[k]))
-            r = &v->p[k];
-        if (r == NULL && !is_empty(leaf))
+        const struct claimed *c = claims_find(&claims, leaf);
+        if (c == NULL && !is_empty(leaf) && !(node && plan_uses(o->step, leaf)))
             continue;
         text_c(&w->t, separator);
-        put_use(w, leaf, r);
+        put_use(w, leaf, c);
         separator = ", ";
-        /* The last of a region: behind a magnitude its direction follows. */
-        k += r != NULL && leaf != r->g && leaf->twin == NULL;
     }
 }
 
@@ -247,139 +238,6 @@ static void put_group(struct mapping *w, size_t i)
 
 /* --- what is dropped --- */
 
-static uint64_t box_elements(const struct dropped *d)
-{
-    uint64_t n = 1;
-    if (d->box == NULL)
-        type_elements(d->leaf->type, &n);
-    for (uint32_t i = 0; d->box != NULL && i < d->leaf->type.rank; i++)
-        n *= d->box->n[i];
-    return d->box != NULL && d->box->empty ? 0 : n;
-}
-
-static void drop_add(struct mapping *w, struct dropped d)
-{
-    if (w->dropped_count == w->dropped_capacity)
-        w->dropped = arena_grow(&w->arena, w->dropped, sizeof *w->dropped,
-                                w->dropped_count, &w->dropped_capacity);
-    w->dropped[w->dropped_count++] = d;
-}
-
-static void drop_part(struct mapping *w, const struct leaf *leaf,
-                      const struct box *b, const struct piece *p)
-{
-    struct box *box = arena_new(&w->arena, struct box, 1);
-    *box = *b;
-    if (leaf->source != NO_SOURCE)
-        drop_add(w, (struct dropped){leaf, NULL, box, &p->reason, p->at});
-}
-
-/* A region of a split's value, while its pieces are gone through. */
-struct trimming {
-    struct mapping *w;
-    const struct trimmed *t;
-    const struct region *whole;
-    bool said_magnitude;
-};
-
-static struct region in_piece(const struct trimming *x, size_t i)
-{
-    struct region part = *x->whole;
-    region_slice(&part, x->t->axis, x->t->ranges[i].lo, x->t->ranges[i].n);
-    return part;
-}
-
-static bool is_kept(const struct trimming *x)
-{
-    bool kept = false;
-    for (size_t i = 0; i < x->t->split->piece_count && !kept; i++) {
-        struct region part = in_piece(x, i);
-        kept =
-            x->t->split->pieces[i].name != NULL && region_elements(&part) > 0;
-    }
-    return kept;
-}
-
-/* A magnitude is cut with its direction if that is cut along the kept axis;
- * else all pieces use all of it, and it is dropped with the first of them if
- * none is kept. */
-static void drop_magnitude(struct trimming *x, const struct region *part,
-                           const struct piece *p)
-{
-    bool along = part->keep != KEEP_NONE &&
-                 x->whole->axes[x->t->axis].from == part->keep;
-    struct box b = magnitude_box(part);
-    if (along || (!x->said_magnitude && !is_kept(x)))
-        drop_part(x->w, part->g, &b, p);
-    x->said_magnitude = true;
-}
-
-static void drop_region(struct trimming *x)
-{
-    const struct leaf *leaf = x->whole->leaf;
-    for (size_t i = 0; i < x->t->split->piece_count; i++) {
-        const struct piece *p = &x->t->split->pieces[i];
-        struct region part = in_piece(x, i);
-        if (p->name != NULL || region_elements(&part) == 0)
-            continue;
-        drop_part(x->w, leaf, &part.box, p);
-        if (leaf->twin != NULL)
-            drop_part(x->w, leaf->twin, &part.box, p);
-        if (part.g != NULL)
-            drop_magnitude(x, &part, p);
-    }
-}
-
-static void list_trimmed(struct mapping *w, const struct trimmed *t)
-{
-    struct arena scratch = {0};
-    struct regions v = plan_value(&scratch, t->whole);
-    for (size_t i = 0; i < v.n; i++) {
-        struct trimming x = {w, t, &v.p[i], false};
-        if (v.p[i].leaf != NULL && !v.p[i].leaf->also)
-            drop_region(&x);
-    }
-    arena_release(&scratch);
-}
-
-static void list_dropped(struct mapping *w)
-{
-    const struct model *m = w->m;
-    for (size_t i = 0; i < m->leaf_count; i++) {
-        const struct leaf *leaf = m->leaves[i];
-        struct dropped d = {leaf, NULL, leaf->box, leaf->reason,
-                            leaf->where.at};
-        /* A second reading claims nothing, an empty part neither. */
-        if (leaf->dropped && leaf->source != NO_SOURCE && !leaf->also &&
-            (leaf->box == NULL || box_elements(&d) > 0))
-            drop_add(w, d);
-    }
-    for (size_t i = 0; i < m->subtree_count; i++) {
-        const struct subtree *s = &m->subtrees[i];
-        drop_add(w, (struct dropped){NULL, s, NULL, s->reason, s->where.at});
-    }
-    for (size_t i = 0; i < m->trimmed_count; i++)
-        list_trimmed(w, &m->trimmed[i]);
-}
-
-/* By source and name; parts of a tensor by where they begin. */
-static int compare_dropped(const void *x, const void *y)
-{
-    const struct dropped *a = x, *b = y;
-    uint32_t i = a->leaf != NULL ? a->leaf->file : a->subtree->file;
-    uint32_t k = b->leaf != NULL ? b->leaf->file : b->subtree->file;
-    int order = str_order(a->leaf != NULL ? a->leaf->name : a->subtree->prefix,
-                          b->leaf != NULL ? b->leaf->name : b->subtree->prefix);
-    if (i != k)
-        return i < k ? -1 : 1;
-    for (uint32_t n = 0; order == 0 && a->box != NULL && b->box != NULL &&
-                         n < a->leaf->type.rank;
-         n++)
-        order =
-            (a->box->lo[n] > b->box->lo[n]) - (a->box->lo[n] < b->box->lo[n]);
-    return order;
-}
-
 static void put_subtree(struct mapping *w, const struct subtree *s)
 {
     size_t from;
@@ -398,15 +256,14 @@ static void put_subtree(struct mapping *w, const struct subtree *s)
 static void put_leaf(struct mapping *w, const struct dropped *d)
 {
     const struct leaf *leaf = d->leaf;
-    uint64_t elements = box_elements(d);
+    uint64_t elements = dropped_elements(d);
     uint64_t bytes = elements * spec_dtype_bits(leaf->dtype) / 8;
     size_t from;
     text_format(&w->t, "%12" PRIu64 "  ", bytes);
     put_type(&w->t, leaf->dtype, leaf->type);
     from = w->t.n;
     sources_put(&w->t, w->m->spec, leaf->file, leaf->name);
-    if (d->box != NULL)
-        put_range(&w->t, leaf->type, d->box);
+    put_claimed(w, leaf->type, d->claimed);
     end_column(&w->t, from, NAME_WIDTH);
     sum_add(&w->parts[w->m->roles[leaf->source]], elements, bytes);
     w->out.elements += elements;
@@ -415,13 +272,10 @@ static void put_leaf(struct mapping *w, const struct dropped *d)
 
 static void put_dropped(struct mapping *w)
 {
-    list_dropped(w);
-    if (w->dropped_count > 0)
-        qsort(w->dropped, w->dropped_count, sizeof *w->dropped,
-              compare_dropped);
+    struct dropped_list v = dropped_list(&w->arena, w->m);
     text_c(&w->t, "\nDISCARDED\n");
-    for (size_t i = 0; i < w->dropped_count; i++) {
-        const struct dropped *d = &w->dropped[i];
+    for (size_t i = 0; i < v.n; i++) {
+        const struct dropped *d = &v.p[i];
         text_format(&w->t, "%*s", OFFSETS_WIDTH, "");
         if (d->leaf != NULL)
             put_leaf(w, d);

@@ -152,3 +152,20 @@ bool type_eq(struct type a, struct type b)
             return false;
     return true;
 }
+
+int spec_layout_rank(const struct spec *s, struct str axis)
+{
+    for (size_t i = 0; i < s->layout_count; i++)
+        if (str_eq(s->layout[i].id, axis))
+            return (int)i;
+    return -1;
+}
+
+struct str spec_layout_text(struct arena *a, const struct spec *s)
+{
+    struct str t = str_c("[");
+    for (size_t i = 0; i < s->layout_count; i++)
+        t = arena_format(a, "%.*s%s%.*s", STR_ARG(t), i > 0 ? ", " : "",
+                         STR_ARG(s->layout[i].id));
+    return arena_format(a, "%.*s]", STR_ARG(t));
+}

@@ -32,7 +32,6 @@ struct type {
 /* A part of a tensor: a range of each axis. */
 struct box {
     uint64_t lo[TTSB_MAX_RANK], n[TTSB_MAX_RANK];
-    bool empty; /* nothing; a scalar has no axis to say so */
 };
 
 /* A range of an axis, evaluated. */
@@ -59,10 +58,10 @@ struct leaf {
     bool also;                /* reads what another use claims */
     bool allow_nonfinite;     /* may hold NaN and infinities */
     bool is_twin;             /* of another leaf: only compared */
-    const struct box *box;    /* what it claims; NULL: all of it */
-    struct leaf *pair;        /* of a weight norm: the other half */
-    struct leaf *twin;        /* of same(): must hold the same bytes */
-    struct leaf *first_use;   /* of the same tensor; itself, mostly */
+    const struct claimed *claimed; /* claims.h; NULL: all of it */
+    struct leaf *pair;             /* of a weight norm: the other half */
+    struct leaf *twin;             /* of same(): must hold the same bytes */
+    struct leaf *first_use;        /* of the same tensor; itself, mostly */
     bool retyped;        /* a finding has said already that its dtype differs */
     bool reported;       /* a finding has said already why it is not bound */
     bool is_g;           /* of a weight norm: the magnitude */
@@ -229,6 +228,12 @@ struct str leaf_tail(struct arena *a, const struct leaf *leaf);
 
 /* Index of the axis called `name`, or -1. */
 int type_axis(struct type t, struct str name);
+
+/* Where an axis stands in `layout:`, or -1. */
+int spec_layout_rank(const struct spec *s, struct str axis);
+
+/* "[out, in, k]" */
+struct str spec_layout_text(struct arena *a, const struct spec *s);
 
 /* Same names and sizes, in order. */
 bool type_eq(struct type a, struct type b);

@@ -26,14 +26,6 @@ void output_groups(struct arena *a, struct model *m)
 
 /* --- layout --- */
 
-static int layout_rank(const struct spec *s, struct str axis)
-{
-    for (size_t i = 0; i < s->layout_count; i++)
-        if (str_eq(s->layout[i].id, axis))
-            return (int)i;
-    return -1;
-}
-
 /* Where the type stands that the output has: behind the outermost call, or
  * behind the source. */
 static struct span type_at(const struct model *m, const struct output *o)
@@ -42,15 +34,6 @@ static struct span type_at(const struct model *m, const struct output *o)
     if (o->value->term->type.given)
         return o->value->term->type.at;
     return leaf != NULL ? leaf->written->at : o->value->term->at;
-}
-
-static struct str layout_text(struct arena *a, const struct spec *s)
-{
-    struct str t = str_c("[");
-    for (size_t i = 0; i < s->layout_count; i++)
-        t = arena_format(a, "%.*s%s%.*s", STR_ARG(t), i > 0 ? ", " : "",
-                         STR_ARG(s->layout[i].id));
-    return arena_format(a, "%.*s]", STR_ARG(t));
 }
 
 static struct str axes_text(struct arena *a, struct type t)
@@ -87,7 +70,7 @@ static void order_violated(struct arena *a, struct diag *d,
     item = diag_add(d, "E0404", where,
                     "output `%.*s` would be stored %.*s; `layout:` says %.*s",
                     STR_ARG(o->name), STR_ARG(axes_text(a, o->type)),
-                    STR_ARG(layout_text(a, m->spec)));
+                    STR_ARG(spec_layout_text(a, m->spec)));
     diag_label(d, item, m->spec->layout_at,
                "this spec stores `%.*s` before `%.*s`", STR_ARG(x[second].name),
                STR_ARG(x[first].name));
@@ -119,7 +102,7 @@ static void not_in_layout(struct arena *a, struct diag *d,
                  "`layout:` does not say where axis `%.*s` of `%.*s` goes",
                  STR_ARG(axis), STR_ARG(o->name));
     diag_label(d, item, m->spec->layout_at, "%.*s",
-               STR_ARG(layout_text(a, m->spec)));
+               STR_ARG(spec_layout_text(a, m->spec)));
     diag_help(d, item, "add `%.*s` to `layout:`", STR_ARG(axis));
 }
 
@@ -129,7 +112,7 @@ static void check_layout(struct arena *a, struct diag *d, const struct model *m,
     int last = -1, last_axis = -1;
     for (uint32_t i = 0; i < o->type.rank; i++) {
         const struct axis *x = &o->type.axes[i];
-        int rank = x->name.n > 0 ? layout_rank(m->spec, x->name) : -1;
+        int rank = x->name.n > 0 ? spec_layout_rank(m->spec, x->name) : -1;
         if (rank < 0 && x->name.n > 0 && x->size > 1 && o->type.rank >= 2)
             not_in_layout(a, d, m, o, x->name);
         if (rank < 0)
@@ -237,7 +220,7 @@ static void check_optional(struct diag *d, const struct model *m,
     where.at = o->value->optional_at;
     for (uint32_t i = 0; o->optional && i < o->leaf_count; i++) {
         const struct leaf *leaf = output_leaf(m, o, i);
-        own = own && !leaf->also && leaf->box == NULL;
+        own = own && !leaf->also && leaf->claimed == NULL;
     }
     if (!own)
         diag_add(d, "E0508", where,

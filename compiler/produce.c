@@ -12,47 +12,17 @@
 
 #include "assemble.h"
 #include "audit.h"
+#include "compute.h"
 
 /* One unit in the making. */
 struct making {
     const struct production *p;
-    struct worker_buffers *b;
+    struct buffers *b;
     struct arena arena;
     const uint32_t *outputs;
     size_t count;
-    struct norm *norms;
-    size_t norm_count, norm_capacity;
+    struct norms norms;
 };
-
-static void *take(size_t n)
-{
-    void *p = malloc(n);
-    if (p == NULL)
-        arena_exhausted();
-    return p;
-}
-
-struct worker_buffers *produce_buffers(const struct checkpoint *c)
-{
-    struct worker_buffers *b = take(sizeof *b);
-    *b = (struct worker_buffers){.gather.c = c};
-    b->gather.staging = take(GATHER_STAGING);
-    b->gather.window = take(GATHER_WINDOW);
-    b->raw = take(PRODUCE_SLAB);
-    b->out = take(PRODUCE_SLAB);
-    b->wide = take(PRODUCE_CHUNK * sizeof(double));
-    return b;
-}
-
-void produce_release(struct worker_buffers *b)
-{
-    free(b->gather.staging);
-    free(b->gather.window);
-    free(b->raw);
-    free(b->out);
-    free(b->wide);
-    free(b);
-}
 
 bool produce_fail(const struct production *p, struct finding f)
 {
@@ -134,7 +104,7 @@ static bool pass_slab(const struct making *m, struct passage *s, uint64_t at,
     const struct leaf *leaf = s->r->leaf;
     struct conversion c = {s->r, &s->v, NULL, o->dtype, m->b->wide};
     size_t in = s->v.element_size, out = spec_dtype_bits(o->dtype) / 8;
-    bool copy = assemble_is_copy(s->r, o);
+    bool copy = assemble_is_copy(s->r, o->dtype);
     int error = checkpoint_read(m->p->checkpoint, leaf->source, at * in,
                                 m->b->raw, (size_t)n * in);
     if (error != 0)
@@ -157,7 +127,7 @@ static void pass_all(const struct making *m, struct passage *s)
     const struct output *o = &m->p->model->outputs[s->index];
     struct audit audit = {m->p, m->b};
     size_t most = spec_dtype_bits(o->dtype) / 8;
-    bool copy = assemble_is_copy(s->r, o);
+    bool copy = assemble_is_copy(s->r, o->dtype);
     uint64_t step, at = 0;
     most = most > s->v.element_size ? most : s->v.element_size;
     step = PRODUCE_SLAB / most;
@@ -180,7 +150,7 @@ static bool is_straight(const struct making *m, const struct output *o,
 {
     const struct region *r = v->n == 1 ? &v->p[0] : NULL;
     return m->count == 1 && o->leaf_count == 1 && r != NULL &&
-           region_is_whole(r) && plan_whole(r).straight;
+           region_is_whole(r) && view_whole(r).straight;
 }
 
 static bool make_straight(struct making *m)
@@ -194,8 +164,8 @@ static bool make_straight(struct making *m)
     if (!is_straight(m, o, &v))
         return false;
     s.r = &v.p[0];
-    s.v = plan_whole(s.r);
-    s.pieces = take(
+    s.v = view_whole(s.r);
+    s.pieces = buffers_take(
         (size_t)(s.v.elements * s.v.element_size / TTSB_PIECE_SIZE + 1) * 8);
     pass_all(m, &s);
     free(s.pieces);
@@ -208,8 +178,8 @@ static void make_slabs(const struct making *m, uint32_t index,
                        struct assembly *s)
 {
     uint64_t at = 0, elements;
-    size_t size = spec_dtype_bits(s->o->dtype) / 8;
-    type_elements(s->o->type, &elements);
+    size_t size = spec_dtype_bits(s->dtype) / 8;
+    type_elements(s->type, &elements);
     if (elements == 0)
         return;
     assemble_begin(s);
@@ -239,16 +209,18 @@ static void make_slabs(const struct making *m, uint32_t index,
 static void make_output(const struct making *m, uint32_t index)
 {
     struct arena scratch = {0}; /* regions */
-    struct assembly s = {.b = m->b,
-                         .o = &m->p->model->outputs[index],
-                         .norms = m->norms,
-                         .norm_count = m->norm_count};
-    if (s.o->absent || s.o->missing) {
-        fill(m, index, s.o->absent ? 0 : 0xff);
+    const struct output *o = &m->p->model->outputs[index];
+    struct assembly s = {
+        .b = m->b, .type = o->type, .dtype = o->dtype, .norms = &m->norms};
+    struct computing c = {&scratch, m->p, &m->norms};
+    if (o->absent || o->missing) {
+        fill(m, index, o->absent ? 0 : 0xff);
         return;
     }
-    s.regions = plan_value(&scratch, s.o->step);
-    make_slabs(m, index, &s);
+    s.regions = plan_value(&scratch, o->step);
+    if (computed_open(&c, &s.regions))
+        make_slabs(m, index, &s);
+    computed_close(&m->b->gather, &s.regions);
     arena_release(&scratch);
 }
 
@@ -262,16 +234,16 @@ static bool audit_value(struct making *m, const struct leaf *leaf)
         return audit_leaf(&audit, leaf);
     if (leaf->is_g)
         return true; /* with its direction */
-    for (size_t i = 0; i < m->norm_count; i++)
-        if (m->norms[i].v == leaf)
+    for (size_t i = 0; i < m->norms.n; i++)
+        if (m->norms.p[i].v == leaf)
             return true;
     n.scale = audit_norm(&audit, leaf, leaf->pair);
     if (n.scale == NULL)
         return false;
-    if (m->norm_count == m->norm_capacity)
-        m->norms = arena_grow(&m->arena, m->norms, sizeof *m->norms,
-                              m->norm_count, &m->norm_capacity);
-    m->norms[m->norm_count++] = n;
+    if (m->norms.n == m->norms.capacity)
+        m->norms.p = arena_grow(&m->arena, m->norms.p, sizeof *m->norms.p,
+                                m->norms.n, &m->norms.capacity);
+    m->norms.p[m->norms.n++] = n;
     return true;
 }
 
@@ -293,14 +265,14 @@ static bool audit_unit(struct making *m)
     return ok;
 }
 
-void produce_unit(const struct production *p, struct worker_buffers *b,
+void produce_unit(const struct production *p, struct buffers *b,
                   const uint32_t *outputs, size_t n)
 {
     struct making m = {.p = p, .b = b, .outputs = outputs, .count = n};
     if (!make_straight(&m) && audit_unit(&m))
         for (size_t i = 0; i < n; i++)
             make_output(&m, outputs[i]);
-    for (size_t i = 0; i < m.norm_count; i++)
-        free(m.norms[i].scale);
+    for (size_t i = 0; i < m.norms.n; i++)
+        free(m.norms.p[i].scale);
     arena_release(&m.arena);
 }

@@ -15,26 +15,22 @@
 #include <pthread.h>
 
 #include "checkpoint.h"
-#include "gather.h"
+#include "buffers.h"
 #include "kernels.h"
 #include "outfile.h"
 #include "plan.h"
 #include "progress.h"
 
-/* Bytes of a buffer: eight pieces, so that a slab of the widest dtype is
- * still a whole number of pieces of the narrowest. */
-#define PRODUCE_SLAB ((size_t)512 << 10)
-#define PRODUCE_CHUNK 4096 /* elements in binary64 at a time */
-
 /* What went wrong with one output or one source. */
 struct finding {
     enum finding_kind {
-        FINDING_READ,      /* leaf; error: errno */
-        FINDING_WRITE,     /* output; error: errno */
-        FINDING_NONFINITE, /* leaf; count, first: source elements */
-        FINDING_ZERO_NORM, /* leaf; first: kept index */
-        FINDING_UNEQUAL,   /* leaf and its twin; first: source element */
-        FINDING_RANGE,     /* output; count, first: its elements; value */
+        FINDING_READ,       /* leaf; error: errno */
+        FINDING_WRITE,      /* output; error: errno */
+        FINDING_NONFINITE,  /* leaf; count, first: source elements */
+        FINDING_ZERO_NORM,  /* leaf; first: kept index */
+        FINDING_ZERO_SIGMA, /* leaf: W of a spectral norm; value */
+        FINDING_UNEQUAL,    /* leaf and its twin; first: source element */
+        FINDING_RANGE,      /* output; count, first: its elements; value */
     } kind;
     int error;
     const struct leaf *leaf; /* NULL: about an output */
@@ -71,20 +67,8 @@ struct production {
 /* Adds a finding; always false. */
 bool produce_fail(const struct production *p, struct finding f);
 
-/* One worker's buffers. */
-struct worker_buffers {
-    struct gather gather;
-    uint8_t *raw; /* PRODUCE_SLAB: source dtype */
-    uint8_t *out; /* PRODUCE_SLAB: as stored */
-    double *wide; /* PRODUCE_CHUNK */
-};
-
-/* Never NULL. */
-struct worker_buffers *produce_buffers(const struct checkpoint *c);
-void produce_release(struct worker_buffers *b);
-
 /* Makes outputs[0..n), which share sources with no other output. */
-void produce_unit(const struct production *p, struct worker_buffers *b,
+void produce_unit(const struct production *p, struct buffers *b,
                   const uint32_t *outputs, size_t n);
 
 #endif

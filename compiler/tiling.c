@@ -85,7 +85,7 @@ struct tiling tiling_line(struct arena *a, struct part *parts, size_t n,
 
 uint64_t box_elements(const struct box *b, uint32_t rank)
 {
-    uint64_t n = b->empty ? 0 : 1;
+    uint64_t n = 1;
     for (uint32_t i = 0; i < rank; i++)
         n *= b->n[i];
     return n;

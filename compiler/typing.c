@@ -373,6 +373,19 @@ static bool fill_step(struct typing *t, const struct term *term, struct step *s)
     case OP_STACK:
     case OP_INTERLEAVE:
         return typing_join_step(t, term, s);
+    case OP_UNSQUEEZE:
+        return typing_may_compute(t, term, s->arg) &&
+               typing_unsqueeze_step(t, term, s);
+    case OP_MERGE:
+        return typing_may_compute(t, term, s->arg) &&
+               typing_merge_step(t, term, s);
+    case OP_UNMERGE:
+        return typing_may_compute(t, term, s->arg) &&
+               typing_unmerge_step(t, term, s);
+    case OP_ROPE_HALF:
+    case OP_ROPE_INTERLEAVE:
+        return typing_may_compute(t, term, s->arg) &&
+               typing_rope_step(t, term, s);
     case OP_ALSO:
         return also_step(t, term, s);
     case OP_SAME:

@@ -23,7 +23,7 @@ struct typing {
     const struct str *reason; /* why its sources are dropped; or NULL */
     uint64_t *work; /* counts terms; typing stops at TYPING_MAX_WORK */
     size_t parts;   /* terms in joins of this value so far */
-    bool sliced;    /* set when a part of a value is left out */
+    bool cut; /* set when a value is sliced, or axes are merged or parted */
 };
 
 /* So that expansion ends; E0216. */
@@ -45,6 +45,11 @@ const struct step *typing_slice(struct typing *t, const struct step *arg,
 /* The value without one axis of size 1. */
 const struct step *typing_without(struct typing *t, const struct step *arg,
                                   uint32_t axis);
+
+/* The rope that stands around the range of a split's piece, of all of an axis
+ * of the piece; NULL after a finding. */
+const struct step *typing_rope(struct typing *t, const struct term *rope,
+                               const struct step *arg, uint32_t axis);
 
 /* lo..hi, inside an axis (E0205, E0405); a range without hi is one index. */
 bool typing_range(struct typing *t, const struct range *r, struct axis axis,
@@ -108,6 +113,16 @@ bool typing_l2_normalize_step(struct typing *t, const struct term *term,
 bool typing_slice_step(struct typing *t, const struct term *term,
                        struct step *s);
 bool typing_join_step(struct typing *t, const struct term *term,
+                      struct step *s);
+
+/* unsqueeze, merge, unmerge, rope_half and rope_interleave. */
+bool typing_unsqueeze_step(struct typing *t, const struct term *term,
+                           struct step *s);
+bool typing_merge_step(struct typing *t, const struct term *term,
+                       struct step *s);
+bool typing_unmerge_step(struct typing *t, const struct term *term,
+                         struct step *s);
+bool typing_rope_step(struct typing *t, const struct term *term,
                       struct step *s);
 
 #endif

@@ -136,7 +136,7 @@ bool typing_slice_step(struct typing *t, const struct term *term,
     if (!typing_range(t, &term->args[2].range, s->arg->type.axes[axis], &r))
         return false;
     *s = *typing_slice(t, s->arg, (uint32_t)axis, &r);
-    t->sliced = true;
+    t->cut = true;
     return typing_check_written(t, term, s->type);
 }
 

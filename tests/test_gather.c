@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "gather.h"
+#include "plan.h"
 
 struct bench {
     struct arena a;
@@ -71,8 +72,7 @@ static void close_numbers(struct bench *b)
 {
     close(b->file.fd);
     unlink(b->path);
-    free(b->g.staging);
-    free(b->g.window);
+    gather_release(&b->g);
     arena_release(&b->a);
 }
 
@@ -121,7 +121,7 @@ static struct view view_of(struct bench *b, const struct output *o)
 {
     struct regions v = plan_value(&b->a, o->step);
     assert_int_equal(v.n, 1);
-    return plan_whole(&v.p[0]);
+    return view_whole(&v.p[0]);
 }
 
 static void check_narrow(struct bench *b, const struct view *v, uint64_t first,
