@@ -150,8 +150,8 @@ class Spec:
     def way_exp(self, axes, kind, depth, exps):
         if kind != "float" or exps == 0:
             return None
-        return lt.Call("exp", self.term(axes, kind, depth, exps - 1), axes,
-                       typed=chance(self.rng, 0.5))
+        return lt.Unary("exp", self.term(axes, kind, depth, exps - 1),
+                        typed=chance(self.rng, 0.5))
 
     def repeated(self, axes, kind, depth, exps, n):
         """n parts of one type, at times as a loop."""
@@ -297,7 +297,8 @@ class Spec:
         self.lines.append(f"{indent}{name}: {term.text()}{cast}")
         for env in self.envs():
             self.expect(lt.fill(self.target, env) + name, dtype, term.axes,
-                        term.value({**env, "": self.source_prefix(env)}, self.tensors))
+                        term.value({**env, "": self.source_prefix(env)},
+                                   lt.Numbers(self.tensors)))
 
     def add_tensors(self, indent, n):
         self.lines.append(f"{indent}tensors:")
@@ -337,7 +338,8 @@ class Spec:
             part = lt.Slice(whole, name, lo, hi, axes)
             for env in self.envs():
                 self.expect(lt.fill(self.target + target, env), dtype, axes,
-                            part.value({**env, "": self.source_prefix(env)}, self.tensors))
+                            part.value({**env, "": self.source_prefix(env)},
+                                   lt.Numbers(self.tensors)))
 
     def add_split(self, indent, axes, depth, exps=2):
         named = [i for i, (n, s) in enumerate(axes) if n and s > 0]
