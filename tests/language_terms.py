@@ -452,10 +452,14 @@ class BatchNorm:
         """gamma / sqrt(var + eps), with gamma 1 if it is not affine."""
         def one(var, gamma=1.0):
             return num.div(gamma, num.sqrt(num.add(var, self.eps)))
-        return of.each(one, have["running_var"], *[have["weight"]] * self.affine)
+        return of.each(one, have["running_var"], *have["weight"])
 
     def have(self, env, of):
-        return {end: of.leaf(full(name, env)) for end, name in self.names().items()}
+        """Lists; gamma and beta as a list of one, or of none."""
+        have = {end: of.leaf(full(name, env)) for end, name in self.names().items()}
+        for end in "weight", "bias":
+            have[end] = [have[end]] if self.affine else []
+        return have
 
     def values(self, env, of):
         have = self.have(env, of)
@@ -467,7 +471,7 @@ class BatchNorm:
             def shift(mean, scale):
                 return num.mul(num.mul(mean, -1.0), scale)
         return [scale, of.each(shift, have["running_mean"], scale,
-                               *[have["bias"]] * self.affine)]
+                               *have["bias"])]
 
 
 @dataclasses.dataclass
@@ -494,8 +498,7 @@ class Fold(BatchNorm):
         if self.b is None:
             return [weight, shift]
         have = self.have(env, of)
-        lists = [self.b.value(env, of), have["running_mean"], scale]
-        lists += [have["bias"]] * self.affine
+        lists = [self.b.value(env, of), have["running_mean"], scale, *have["bias"]]
 
         def bias(b, mean, scale, beta=None):
             made = num.mul(num.sub(b, mean), scale)
