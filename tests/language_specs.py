@@ -22,6 +22,7 @@ def chance(rng, p):
 
 class Spec:
     """One spec in the making."""
+    many = 3  # outputs of a `tensors:`
 
     def __init__(self, rng):
         self.rng = rng
@@ -33,6 +34,8 @@ class Spec:
         self.norms = True
         self.source = self.target = ""  # `from:` and `to:`
         self.count = 0
+        self.layout = list(AXES)
+        self.spelling = "legacy"
         self.source_dtype = rng.choice(list(lt.FLOATS))
         self.store = {k: rng.choice(list(lt.FLOATS)) for k in ("matrix", "vector")}
 
@@ -85,13 +88,20 @@ class Spec:
     def norm(self, axes, keep=None):
         names = [n for n, _ in axes if n]
         keep = keep or self.rng.choice(names + ["none"])
-        term = lt.Norm(self.name("n"), axes, keep)
+        term = lt.Norm(self.stem("n"), axes, keep, self.spelling)
         g = [s if n == keep else 1 for n, s in axes] if keep != "none" else []
-        for name in self.all_names(term.stem):
-            for end, sizes in ("_g", g), ("_v", lt.sizes_of(axes)):
-                self.tensors[name + end] = (self.source_dtype, sizes,
-                                            self.data(self.source_dtype, sizes, -10))
+        self.stem_tensors("weight_norm", term.stem, [g, lt.sizes_of(axes)])
         return term
+
+    def stem(self, prefix):
+        return self.name(prefix)
+
+    def stem_tensors(self, op, stem, all_sizes):
+        """What stands behind a stem, of small numbers."""
+        for name in self.all_names(stem):
+            for full, sizes in zip(lt.spelled(op, name, self.spelling), all_sizes):
+                self.tensors[full] = (self.source_dtype, sizes,
+                                      self.data(self.source_dtype, sizes, -10))
 
     # --- loops ---
 
@@ -117,13 +127,20 @@ class Spec:
         return [0, *sorted(inner), size]
 
     def term(self, axes, kind, depth, exps=2):
-        ways = [self.way_permute, self.way_squeeze, self.way_concat, self.way_stack,
-                self.way_interleave, self.way_shuffle, self.way_part, self.way_exp]
+        ways = self.ways()
         self.rng.shuffle(ways)
         for way in ways if depth > 0 and chance(self.rng, 0.85) else []:
             made = way(axes, kind, depth - 1, exps)
             if made is not None:
                 return made
+        return self.end(axes, kind)
+
+    def ways(self):
+        return [self.way_permute, self.way_squeeze, self.way_concat, self.way_stack,
+                self.way_interleave, self.way_shuffle, self.way_part, self.way_exp]
+
+    def end(self, axes, kind):
+        """What no operation stands in."""
         if kind == "float" and self.norms and chance(self.rng, 0.2):
             return self.norm(axes)
         return self.leaf(axes, kind)
@@ -287,26 +304,35 @@ class Spec:
                                   if kind[0] == "U" or d[0] == "I"])
         return f" as {to.lower()}", to
 
-    def expect(self, name, dtype, axes, data):
+    def expect(self, name, dtype, axes, value):
+        """value: of lt.Numbers or lt.Uses."""
         if dtype is None:
             dtype = self.store["vector" if len(axes) <= 1 else "matrix"]
+        data = self.judged(name, dtype, axes, value)
         self.expected[name] = (dtype, lt.sizes_of(axes), data)
+
+    def judged(self, _name, _dtype, _axes, value):
+        return value(lt.Numbers(self.tensors))
+
+    def environment(self, env):
+        return {**env, "": self.source_prefix(env)}
 
     def add_output(self, indent, term, kind):
         name, (cast, dtype) = self.fresh("o"), self.cast(kind)
         self.lines.append(f"{indent}{name}: {term.text()}{cast}")
         for env in self.envs():
             self.expect(lt.fill(self.target, env) + name, dtype, term.axes,
-                        term.value({**env, "": self.source_prefix(env)},
-                                   lt.Numbers(self.tensors)))
+                        lambda of, env=env: term.value(self.environment(env), of))
 
     def add_tensors(self, indent, n):
         self.lines.append(f"{indent}tensors:")
         for _ in range(n):
-            axes, kind = self.axes(), self.kind()
-            self.add_output(indent + "  ", self.term(axes, kind, self.rng.randrange(5)),
-                            kind)
+            self.add_one(indent + "  ")
         self.add_extra(indent + "  ")
+
+    def add_one(self, indent):
+        axes, kind = self.axes(), self.kind()
+        self.add_output(indent, self.term(axes, kind, self.rng.randrange(5)), kind)
 
     def add_extra(self, indent):
         """First uses of what was read by also()."""
@@ -330,16 +356,20 @@ class Spec:
             if k > 0 and chance(self.rng, 0.3):
                 self.lines.append(f"{indent}drop {lo}..{hi}: not wanted")
                 continue
-            alone = hi == lo + 1 and chance(self.rng, 0.5)
+            text, part = self.piece(whole, axis, lo, hi)
             target = self.name("o") if self.in_each() else self.fresh("o")
             cast, dtype = self.cast(kind)
-            self.lines.append(f"{indent}{target}: {lo if alone else f'{lo}..{hi}'}{cast}")
-            axes = whole.axes[:axis] + [(name, hi - lo)] * (not alone) + whole.axes[axis + 1:]
-            part = lt.Slice(whole, name, lo, hi, axes)
+            self.lines.append(f"{indent}{target}: {text}{cast}")
             for env in self.envs():
-                self.expect(lt.fill(self.target + target, env), dtype, axes,
-                            part.value({**env, "": self.source_prefix(env)},
-                                   lt.Numbers(self.tensors)))
+                self.expect(lt.fill(self.target + target, env), dtype, part.axes,
+                            lambda of, env=env: part.value(self.environment(env), of))
+
+    def piece(self, whole, axis, lo, hi):
+        """Of a split: its text, and what it is worth."""
+        name, alone = whole.axes[axis][0], hi == lo + 1 and chance(self.rng, 0.5)
+        axes = whole.axes[:axis] + [(name, hi - lo)] * (not alone) + whole.axes[axis + 1:]
+        return (lo if alone else f"{lo}..{hi}",
+                lt.Slice(whole, name, lo, hi, axes))
 
     def add_split(self, indent, axes, depth, exps=2):
         named = [i for i, (n, s) in enumerate(axes) if n and s > 0]
@@ -367,11 +397,11 @@ class Spec:
         for axes in wanted:
             self.add_split(indent + "    ", axes, self.rng.randrange(4))
         if wanted:
-            self.add_tensors(indent + "  ", 3)
+            self.add_tensors(indent + "  ", self.many)
             return
         self.lines.pop()
         self.lines.append(f"{indent}-")
-        self.add_tensors(indent + "  ", 3)
+        self.add_tensors(indent + "  ", self.many)
 
     def add_loop(self, indent):
         """A block that is repeated, with blocks in it."""
@@ -409,7 +439,8 @@ class Spec:
         store = ", ".join(f"{k}: {v.lower()}" for k, v in self.store.items())
         head = ["ttsw: 1", "model: random", "revision: 1",
                 f"source_dtype: {self.source_dtype.lower()}", f"store: {{{store}}}",
-                f"layout: [{', '.join(AXES)}]", "weight_norm: legacy", "map:"]
+                f"layout: [{', '.join(self.layout)}]", f"weight_norm: {self.spelling}",
+                "map:"]
         return "\n".join(head + self.lines) + "\n"
 
 
