@@ -7,15 +7,22 @@
 #include "cursor.h"
 #include "suggest.h"
 
-/* Keys of the language that this version does not have. */
+#define FEW_KEYS 4 /* of a map whose keys are listed for whoever misses one */
+
+/* A key of the language that this version does not have. */
 static bool is_later(struct str key)
 {
-    static const char *const later[] = {"about", "expect", "reserved",
-                                        "sha256"};
-    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
-        if (str_is(key, later[i]))
-            return true;
-    return false;
+    return str_is(key, "expect") || str_is(key, "sha256");
+}
+
+static struct str list_keys(struct arena *a, const struct str *names,
+                            size_t count)
+{
+    struct str s = {0};
+    for (size_t i = 0; i < count; i++)
+        s = arena_format(a, "%.*s%s`%.*s`", STR_ARG(s), i > 0 ? ", " : "",
+                         STR_ARG(names[i]));
+    return s;
 }
 
 static void unknown_key(struct parser *p, const struct node *key,
@@ -35,6 +42,9 @@ static void unknown_key(struct parser *p, const struct node *key,
         diag_help(p->d, item,
                   "it is part of the language, but not of this version of "
                   "ttswc");
+    else if (count <= FEW_KEYS)
+        diag_help(p->d, item, "%s has %.*s", what,
+                  STR_ARG(list_keys(p->a, names, count)));
 }
 
 static void missing_keys(struct parser *p, const struct node *n,
@@ -113,6 +123,30 @@ bool field_is_identifier(struct parser *p, const struct node *n)
         return true;
     diag_add(p->d, "E0201", diag_at(n->at),
              "expected an identifier, found `%.*s`", STR_ARG(n->text));
+    return false;
+}
+
+bool field_is_uncut(struct parser *p, const struct node *n, const char *what)
+{
+    const struct source *src = n->at.src;
+    struct diag_item *item;
+    struct str line;
+    uint32_t number, column, from;
+    source_position(src, n->at.end, &number, &column);
+    line = source_line(src, number);
+    from = n->at.end - (uint32_t)(line.p - src->text.p);
+    if (n->style != STYLE_PLAIN || from > line.n)
+        return true;
+    line = str_cut(line, from, line.n);
+    while (line.n > 0 && line.p[0] == ' ')
+        line = str_cut(line, 1, line.n);
+    if (line.n == 0 || line.p[0] != '#')
+        return true;
+    item = diag_add(p->d, "E0109", diag_at(n->at), "YAML cuts this %s at ` #`",
+                    what);
+    diag_help(p->d, item,
+              "put the %s in quotes, or the comment on a line of its own",
+              what);
     return false;
 }
 

@@ -38,6 +38,10 @@ bool field_is_list(struct parser *p, const struct node *n);
 bool field_is_map(struct parser *p, const struct node *n);
 bool field_is_identifier(struct parser *p, const struct node *n);
 
+/* Whether no comment stands behind a text, which YAML would cut there; E0109
+ * if one does. `what` is the text in messages: "reason". */
+bool field_is_uncut(struct parser *p, const struct node *n, const char *what);
+
 /* A plain decimal number in [lo, hi]; E0111 and 0 if it is none. */
 uint64_t field_number(struct parser *p, const struct node *n, uint64_t lo,
                       uint64_t hi);

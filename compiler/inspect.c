@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "about.h"
 #include "checkpoint.h"
 #include "commands.h"
 #include "compile.h"
@@ -238,10 +239,34 @@ static void put_constant(struct text *t, const struct ttsb_blob *b, uint32_t i,
         text_format(t, "  (%s%s)\n", list, types[c.type & 3]);
 }
 
-static void json_blob(struct text *t, const struct ttsb_blob *b,
-                      const struct ttsb_info *info, const struct selection *s)
+static void json_about(struct text *t, const struct about_found *about)
 {
-    text_c(t, "{\"constants\":[");
+    text_c(t, about->readable ? "{" : "null");
+    for (size_t i = 0; about->readable && i < about->n; i++) {
+        text_c(t, i > 0 ? "," : "");
+        meta_string(t, about->p[i].key);
+        text_c(t, ":");
+        meta_string(t, about->p[i].text);
+    }
+    text_c(t, about->readable ? "}" : "");
+}
+
+/* A blob and what of it is shown. */
+struct view_of_blob {
+    const struct ttsb_blob *b;
+    struct ttsb_info info;
+    struct about_found about;
+    struct selection s;
+};
+
+static void json_blob(struct text *t, const struct view_of_blob *v)
+{
+    const struct ttsb_blob *b = v->b;
+    const struct ttsb_info *info = &v->info;
+    const struct selection *s = &v->s;
+    text_c(t, "{\"about\":");
+    json_about(t, &v->about);
+    text_c(t, ",\"constants\":[");
     for (uint32_t i = 0; i < info->constant_count; i++) {
         text_c(t, i > 0 ? "," : "");
         put_constant(t, b, i, true);
@@ -316,9 +341,20 @@ static void list_groups(struct text *t, const struct ttsb_blob *b,
         list_tensor(t, b, s->index[k]);
 }
 
-static void list_head(struct text *t, const struct ttsb_blob *b,
-                      const struct ttsb_info *info)
+static void list_about(struct text *t, const struct about_found *about)
 {
+    if (!about->readable)
+        text_c(t, "about: META is damaged: see ttswc verify\n");
+    for (size_t i = 0; about->readable && i < about->n; i++) {
+        text_format(t, "about %.*s = ", STR_ARG(about->p[i].key));
+        meta_string(t, about->p[i].text);
+        text_c(t, "\n");
+    }
+}
+
+static void list_head(struct text *t, const struct view_of_blob *v)
+{
+    const struct ttsb_info *info = &v->info;
     text_format(t, "%s  revision %" PRIu64 "  container %u.%u%s\ncontract ",
                 info->model, info->revision, (unsigned)info->major,
                 (unsigned)info->minor, info->partial ? "  PARTIAL" : "");
@@ -326,42 +362,58 @@ static void list_head(struct text *t, const struct ttsb_blob *b,
     text_c(t, "\nroot     ");
     text_hex(t, info->root, 16);
     text_c(t, "\n");
+    list_about(t, &v->about);
     for (uint32_t i = 0; i < info->constant_count; i++)
-        put_constant(t, b, i, false);
+        put_constant(t, v->b, i, false);
 }
 
 /* What is shown of an open blob. */
 static void show_blob(struct run *r, const struct args *args,
-                      const struct ttsb_blob *b, struct text *t)
+                      struct view_of_blob *v, struct text *t)
 {
-    struct ttsb_info info = {.struct_size = sizeof info};
     struct selection_request q = request_of(args);
-    struct selection s;
-    if (!selection_of_blob(&r->arena, &r->diag, b, &q, &s))
+    if (!selection_of_blob(&r->arena, &r->diag, v->b, &q, &v->s))
         return;
-    ttsb_info(b, &info);
     if (args->json) {
-        json_blob(t, b, &info, &s);
+        json_blob(t, v);
         return;
     }
-    list_head(t, b, &info);
-    list_groups(t, b, info.group_count, &s, args->sort == SORT_FILE);
-    put_totals(t, args, "ttsb",
-               (struct totals){s.count, info.tensor_count,
-                               args->count == 1 ? info.file_size : s.bytes});
+    list_head(t, v);
+    list_groups(t, v->b, v->info.group_count, &v->s, args->sort == SORT_FILE);
+    put_totals(
+        t, args, "ttsb",
+        (struct totals){v->s.count, v->info.tensor_count,
+                        args->count == 1 ? v->info.file_size : v->s.bytes});
 }
 
-static void inspect_blob(struct run *r, const struct args *args, struct text *t)
+static void cannot_read(struct run *r, const struct args *args, int error)
+{
+    diag_add_file(&r->diag, "E0705", str_c(args->positional[0]), DIAG_NO_OFFSET,
+                  "cannot read: %s",
+                  error == ENODATA ? "the file became shorter"
+                                   : strerror(error));
+}
+
+static void inspect_blob(struct run *r, const struct args *args, int fd,
+                         struct text *t)
 {
     struct ttsb_open_options options = {.struct_size = sizeof options,
                                         .flags = TTSB_OPEN_PARTIAL};
     struct ttsb_error e = {.struct_size = sizeof e};
+    struct view_of_blob v = {.info.struct_size = sizeof v.info};
     struct ttsb_blob *b;
-    if (ttsb_open(args->positional[0], &options, &b, &e) != TTSB_OK) {
+    int error;
+    if (ttsb_open_fd(fd, &options, &b, &e) != TTSB_OK) {
         run_blob_error(r, args->positional[0], &e);
         return;
     }
-    show_blob(r, args, b, t);
+    v.b = b;
+    ttsb_info(b, &v.info);
+    error = about_find(&r->arena, fd, v.info.file_size, &v.about);
+    if (error == 0)
+        show_blob(r, args, &v, t);
+    else
+        cannot_read(r, args, error);
     ttsb_close(b);
 }
 
@@ -369,22 +421,13 @@ static void inspect_blob(struct run *r, const struct args *args, struct text *t)
 
 /* A blob's first byte is 0x89; a safetensors header of that length and no more
  * than 2^24 bytes would need 0x54 0x54 behind it, so look at four. */
-static int is_blob(const char *path, bool *blob)
+static bool is_blob(int fd)
 {
     static const uint8_t magic[] = {0x89, 'T', 'T', 'S'};
     uint8_t first[4] = {0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    ssize_t n;
-    int error;
-    if (fd < 0)
-        return errno;
-    n = pread(fd, first, sizeof first, 0);
-    error = n < 0 ? errno : 0;
-    close(fd);
-    *blob = n == 4 && memcmp(first, magic, sizeof magic) == 0;
-    return error;
+    return pread(fd, first, sizeof first, 0) == 4 &&
+           memcmp(first, magic, sizeof magic) == 0;
 }
-
 /* Control characters of names do not reach a terminal. */
 static void clean(struct text *t)
 {
@@ -403,16 +446,16 @@ enum exit_code command_inspect(const struct args *args)
 {
     struct run r;
     struct text t = {0};
-    bool blob = false;
-    int error = is_blob(args->positional[0], &blob);
+    int fd = open(args->positional[0], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     run_begin(&r);
-    if (error != 0)
-        diag_add_file(&r.diag, "E0705", str_c(args->positional[0]),
-                      DIAG_NO_OFFSET, "cannot read: %s", strerror(error));
-    else if (blob)
-        inspect_blob(&r, args, &t);
+    if (fd < 0)
+        cannot_read(&r, args, errno);
+    else if (is_blob(fd))
+        inspect_blob(&r, args, fd, &t);
     else
         inspect_safetensors(&r, args, &t);
+    if (fd >= 0)
+        close(fd);
     if (!args->json)
         clean(&t);
     if (t.n > 0)

@@ -74,6 +74,23 @@ static const char *component_fault(struct str c, bool first)
     return NULL;
 }
 
+const char *members_fault(struct str name, struct str *component)
+{
+    const char *why = NULL;
+    size_t from = 0;
+    *component = str_cut(name, 0, name.n < 40 ? name.n : 40);
+    if (name.n > TTSB_MAX_NAME)
+        return "a name has at most 255 bytes";
+    for (size_t i = 0; i <= name.n && why == NULL; i++) {
+        if (i < name.n && name.p[i] != '.')
+            continue;
+        *component = str_cut(name, from, i);
+        why = component_fault(*component, from == 0);
+        from = i + 1;
+    }
+    return why;
+}
+
 struct builder {
     struct arena *a;
     struct diag *d;
@@ -138,26 +155,11 @@ static void name_fault(struct builder *b, const struct output *o,
 /* False if the name breaks the rule by itself. */
 static bool check_name(struct builder *b, const struct output *o)
 {
-    size_t from = 0;
-    if (o->name.n > TTSB_MAX_NAME) {
-        name_fault(b, o, str_cut(o->name, 0, 40),
-                   "a name has at most 255 bytes");
-        return false;
-    }
-    for (size_t i = 0; i <= o->name.n; i++) {
-        struct str c;
-        const char *why;
-        if (i < o->name.n && o->name.p[i] != '.')
-            continue;
-        c = str_cut(o->name, from, i);
-        why = component_fault(c, from == 0);
-        if (why != NULL) {
-            name_fault(b, o, c, why);
-            return false;
-        }
-        from = i + 1;
-    }
-    return true;
+    struct str component;
+    const char *why = members_fault(o->name, &component);
+    if (why != NULL)
+        name_fault(b, o, component, why);
+    return why == NULL;
 }
 
 static void insert(struct builder *b, uint32_t output)

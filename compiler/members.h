@@ -30,6 +30,10 @@ struct member {
     uint32_t output; /* of a tensor, or the first one below */
 };
 
+/* What is wrong with a target's name by itself, and *component of it that is;
+ * NULL if nothing is. */
+const char *members_fault(struct str name, struct str *component);
+
 /* The tree of all outputs; findings where names break the rule. */
 struct member *members_tree(struct arena *a, struct diag *d,
                             const struct model *m);

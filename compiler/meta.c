@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "about.h"
 #include "contract.h"
 #include "sources.h"
 
@@ -156,7 +157,9 @@ static void put_tensor(struct arena *a, struct text *t, const struct model *m,
 void meta_write(struct arena *a, struct text *t, const struct model *m,
                 const struct checkpoint *c, uint8_t (*digests)[16])
 {
-    text_c(t, "{\"dropped\":");
+    text_c(t, "{");
+    about_put(t, &m->spec->about);
+    text_c(t, "\"dropped\":");
     put_sources(t, select_sources(a, m, c, ROLE_DROPPED), m->spec, c, NULL);
     text_c(t, ",\"format\":1,\"sources\":");
     put_sources(t, select_sources(a, m, c, ROLE_READ), m->spec, c, digests);

@@ -8,6 +8,7 @@
 
 #include "cover.h"
 #include "members.h"
+#include "reserved.h"
 
 void output_groups(struct arena *a, struct model *m)
 {
@@ -384,6 +385,7 @@ void output_order(struct arena *a, struct diag *d, struct model *m, bool whole)
     uint64_t before = d->errors;
     sort_by_group(a, m);
     name_outputs(a, d, m);
+    reserved_check(a, d, m);
     cover_sources(a, d, m, whole);
     number_leaves(m);
     if (d->errors <= COVER_MAX_ERRORS)

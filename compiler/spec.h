@@ -290,6 +290,17 @@ struct source_spec {
     struct str root;            /* once expansion evaluated it */
 };
 
+/* What `about:` says; empty: nothing. */
+struct about {
+    struct str license, source, attribution;
+};
+
+/* A name that no output may have any more. */
+struct reserved_name {
+    struct str name;
+    struct span at;
+};
+
 struct axis_order {
     struct str id;
     struct span at;
@@ -300,8 +311,11 @@ struct spec {
     struct str model;
     struct span model_at;
     uint64_t revision;
+    struct about about;
     uint32_t align;
     struct overrides say;
+    struct reserved_name *reserved;
+    size_t reserved_count;
     struct axis_order *layout;
     size_t layout_count;
     struct span layout_at;

@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "about.h"
 #include "block_parse.h"
 #include "constant_parse.h"
 #include "fields.h"
+#include "reserved.h"
 #include "sniff.h"
 #include "sources.h"
 #include "cursor.h"
@@ -335,6 +337,8 @@ static const struct field root_fields[] = {
     {"ttsw", true, read_version},
     {"model", true, read_model},
     {"revision", true, read_revision},
+    {"about", false, about_read},
+    {"reserved", false, reserved_read},
     {"source_dtype", true, block_read_source_dtype},
     {"store", true, block_read_store},
     {"layout", true, read_layout},

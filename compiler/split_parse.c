@@ -10,34 +10,16 @@
 void reason_check(struct parser *p, const struct node *key,
                   const struct node *reason)
 {
-    const struct source *src = reason->at.src;
-    struct str line;
-    uint32_t number, column, from;
-    struct diag_item *item;
+    size_t blanks = 0;
     if (!field_is_text(p, reason))
         return;
-    for (from = 0; from < reason->text.n && reason->text.p[from] == ' ';)
-        from++;
-    if (from == reason->text.n) {
+    while (blanks < reason->text.n && reason->text.p[blanks] == ' ')
+        blanks++;
+    if (blanks < reason->text.n)
+        field_is_uncut(p, reason, "reason");
+    else
         diag_add(p->d, "E0108", diag_at(key->at),
                  "a drop needs a reason behind its colon");
-        return;
-    }
-    source_position(src, reason->at.end, &number, &column);
-    line = source_line(src, number);
-    from = reason->at.end - (uint32_t)(line.p - src->text.p);
-    if (reason->style != STYLE_PLAIN || from > line.n)
-        return;
-    line = str_cut(line, from, line.n);
-    while (line.n > 0 && line.p[0] == ' ')
-        line = str_cut(line, 1, line.n);
-    if (line.n == 0 || line.p[0] != '#')
-        return;
-    item = diag_add(p->d, "E0109", diag_at(reason->at),
-                    "YAML cuts this reason at ` #`");
-    diag_help(p->d, item,
-              "put the reason in quotes, or the comment on a line "
-              "of its own");
 }
 
 static void read_for(struct parser *p, const struct node *n, void *into)

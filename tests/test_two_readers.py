@@ -57,7 +57,7 @@ class Agreement(unittest.TestCase):
             return
         self.assertEqual(whole, python["verified"], (label, python["damaged"]))
         for key in ("model", "revision", "contract_id", "root", "file_size",
-                    "partial", "groups", "constants", "tensors"):
+                    "partial", "groups", "constants", "tensors", "about"):
             self.assertEqual(c[key], python[key], (label, key))
 
     def test_compiled_blobs(self):
@@ -98,11 +98,31 @@ class Agreement(unittest.TestCase):
         """Flipped bytes, resealed or not: the same verdict."""
         ck.ttswc("compile", "-q", ck.SPECS / CASES[2][0], ck.FIXTURES / CASES[2][1],
                  "-o", self.path)
+        self.damage(20261122, 40000, 150)
+
+    def test_damaged_about(self):
+        """The only part of META that the C side parses."""
+        spec = pathlib.Path(self.dir.name) / "s.yaml"
+        text = (ck.SPECS / CASES[2][0]).read_text()
+        spec.write_text(text.replace("map:", 'about: {license: "M\\\\I\\nT", source: é}\nmap:'))
+        ck.ttswc("compile", "-q", spec, ck.FIXTURES / CASES[2][1], "-o", self.path)
         good = self.path.read_bytes()
-        rng = random.Random(20261122)
-        for i in range(150):
+        self.agree("about")
+        self.assertEqual(by_c(self.path)[0]["about"], {"license": "M\\I\nT", "source": "é"})
+        at = good.index(b'{"about":')
+        for i in range(at, good.index(b'"dropped"')):
+            for bit in range(8):
+                raw = bytearray(good)
+                raw[i] ^= 1 << bit
+                self.path.write_bytes(make_blob.reseal(raw))
+                self.agree((i - at, bit), good=False)
+
+    def damage(self, seed, reach, count):
+        good = self.path.read_bytes()
+        rng = random.Random(seed)
+        for i in range(count):
             raw = bytearray(good)
-            at = rng.randrange(len(raw) if i % 3 == 0 else 40000)
+            at = rng.randrange(len(raw) if i % 3 == 0 else reach)
             raw[at] ^= 1 << rng.randrange(8)
             self.path.write_bytes(
                 make_blob.reseal(raw) if i % 2 else raw)

@@ -181,6 +181,23 @@ class Blob:
         need("limit", self._at, string=(value if kind == 3 else 0, range(65536)))
         return self._text(value, "const", STRING) if kind == 3 else value
 
+    def about(self):
+        """What META says in `about`; None if it is damaged or holds another form."""
+        s = self.sections["meta"]
+        raw = bytes(s.data)
+        if xxh3_128_digest(raw) != s.hash:
+            return None
+        if not raw.startswith(b'{"about":'):
+            return {}
+        try:
+            text = raw[9:].decode(errors="surrogateescape")
+            pairs = json.JSONDecoder(object_pairs_hook=tuple).raw_decode(text)[0]
+            found = dict(pairs) if isinstance(pairs, tuple) else None
+            "".join([*found, *found.values()]).encode()
+        except (ValueError, TypeError):
+            return None
+        return found if len(found) == len(pairs) else None
+
     def digest(self, i):
         """The tensor digest of record i: 16 bytes, from PIECES as stored."""
         t = self.tensors[i]
@@ -207,7 +224,7 @@ class Blob:
             "model": self.model, "revision": self.revision, "partial": self.partial,
             "contract_id": self.contract_id.hex(), "root": self.root.hex(),
             "file_size": self.size, "meta_bytes": len(self.sections["meta"].data),
-            "groups": [vars(g) for g in self.groups],
+            "about": self.about(), "groups": [vars(g) for g in self.groups],
             "constants": [vars(c) | {"items": [
                 struct.pack(">d", x).hex() if isinstance(x, float) else x for x in c.items]}
                 for c in self.constants],
