@@ -7,6 +7,7 @@
  *     layout_model    model         -> offsets          from the spec alone
  *     contract_seal   model         -> contract id      the engine's view
  *     inputs_open     files         -> struct checkpoint   headers only
+ *     pins_check      digests x files -> the ones pinned
  *     resolve_model   model x checkpoint -> bindings    both ways
  *     emit_blob       model         -> file             whole, or not at all
  *
@@ -26,6 +27,7 @@
 #include "expand.h"
 #include "inputs.h"
 #include "layout.h"
+#include "pins.h"
 #include "report.h"
 #include "resolve.h"
 #include "sidecar.h"
@@ -123,6 +125,7 @@ enum exit_code command_compile(const struct args *args)
         return run_end(&r);
     if (run_model(&r, args->positional[0]) &&
         inputs_open(&r.arena, &r.diag, &r.spec, args, &c) &&
+        pins_check(&r.arena, &r.diag, &r.spec, &c, args) &&
         resolve_model(&r.arena, &r.diag, &r.model, &c, args->partial, &cover) &&
         run_may_write(&r, args->output, &c) && sidecar_prepare(&r, &c, &side) &&
         emit_blob(&r.arena, &r.diag, &r.model, &c, &target, &blob) &&
@@ -139,7 +142,8 @@ enum exit_code command_check(const struct args *args)
     struct coverage cover;
     run_begin(&r);
     if (run_model(&r, args->positional[0]) &&
-        inputs_open(&r.arena, &r.diag, &r.spec, args, &c)) {
+        inputs_open(&r.arena, &r.diag, &r.spec, args, &c) &&
+        pins_check(&r.arena, &r.diag, &r.spec, &c, args)) {
         resolve_model(&r.arena, &r.diag, &r.model, &c, args->partial, &cover);
         if (!args->quiet)
             report_coverage(&r.model, &cover);

@@ -95,6 +95,7 @@ static const struct {
     {"E0705", "reading a file"},
     {"E0706", "blob"},
     {"E0707", "no such tensor"},
+    {"E0708", "another file than the one that is pinned"},
     {"W0301", "missing source tensor (partial)"},
     {"W0311", "optional tensor absent"},
     {"W0605", "suspicious statistic"},

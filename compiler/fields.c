@@ -12,7 +12,7 @@
 /* A key of the language that this version does not have. */
 static bool is_later(struct str key)
 {
-    return str_is(key, "expect") || str_is(key, "sha256");
+    return str_is(key, "expect");
 }
 
 static struct str list_keys(struct arena *a, const struct str *names,

@@ -18,7 +18,8 @@ static const struct command commands[] = {
      command_compile},
     {"check", "SPEC [CHECKPOINT...]", 1, ANY_NUMBER, "SqP",
      "Checks SPEC against CHECKPOINT, reading headers only.\nNames, dtypes, "
-     "shapes, layout, and that every element is used or dropped.",
+     "shapes, layout, and that every element is used or dropped. Files\nthat "
+     "are pinned by `sha256:` are hashed.",
      command_check},
     {"header", "SPEC", 1, 1, "OqMF",
      "Writes the C header of SPEC; needs no checkpoint.\nThe contract id, "

@@ -6,6 +6,7 @@
 
 #include "cursor.h"
 #include "meta.h"
+#include "pins.h"
 #include "suggest.h"
 
 /* --- reading --- */
@@ -17,6 +18,7 @@ static void source_root(struct parser *p, const struct node *n, void *into)
 
 static const struct field source_fields[] = {
     {"root", false, source_root},
+    {"sha256", false, pins_read},
 };
 
 void sources_read(struct parser *p, const struct node *n, void *into)

@@ -282,12 +282,22 @@ struct group_spec {
     enum ttsb_place place;
 };
 
+/* A file of a source, by the SHA-256 of its bytes. */
+struct pin {
+    struct str file; /* its name; empty: the source's only one */
+    struct span at;  /* the digest */
+    uint8_t digest[32];
+};
+
 /* A checkpoint, of `sources:`. */
 struct source_spec {
     struct str id;
     struct span at;
     const struct name *root_as; /* NULL: none */
     struct str root;            /* once expansion evaluated it */
+    struct pin *pins;           /* none: any file will do */
+    size_t pin_count;
+    struct span pins_at;
 };
 
 /* What `about:` says; empty: nothing. */

@@ -3,6 +3,7 @@
 output tensor + 4 times the bytes of headers, specs and META, whatever the
 payload, with a map too. Held by RLIMIT_DATA, which counts private writable
 memory."""
+import hashlib
 import pathlib
 import resource
 import struct
@@ -84,6 +85,23 @@ class Memory(unittest.TestCase):
         ck.write_sparse(self.ckpt, {
             f"layers.{i}.bias": ("F32", [8]) for i in range(20000)})
         self.held(20000, 20000)
+
+    def test_pinned(self):
+        """Files are hashed through small buffers, several at once."""
+        pins = ""
+        for i in range(2):
+            part = self.dir / f"{i}.safetensors"
+            ck.write_sparse(part, {f"{i}.w": ("F32", [1 << 14, 1 << 10])})
+            with open(part, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256")
+            pins += f"      {part.name}: {digest.hexdigest()}\n"
+        self.spec.write_text(HEAD.replace("map:", f"sources:\n  main:\n    sha256:\n{pins}map:") +
+                             "  - for: {i: 0..2}\n    tensors:\n"
+                             '      "w{i}.w": "{i}.w [out=16384, in=1024]"\n')
+        limit = 16 << 20
+        out, _ = ck.ttswc("check", self.spec, self.dir, preexec_fn=lambda: resource.setrlimit(
+            resource.RLIMIT_DATA, (limit, limit)))
+        self.assertEqual(out, "memory 2/2\n")
 
 
 if __name__ == "__main__":
