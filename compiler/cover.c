@@ -270,6 +270,32 @@ static bool check_types(const struct uses *u)
     return true;
 }
 
+/* All uses of one tensor, or none, admit NaN and infinities. What is dropped
+ * is not looked at. */
+static bool check_nonfinite(const struct uses *u)
+{
+    const struct leaf *first = NULL;
+    for (size_t k = 0; k < u->n; k++) {
+        const struct leaf *leaf = u->p[k];
+        struct diag_item *item;
+        if (first == NULL && !leaf->dropped)
+            first = leaf;
+        if (leaf->dropped || leaf->allow_nonfinite == first->allow_nonfinite)
+            continue;
+        item = diag_add(u->d, "E0410", leaf->where,
+                        "`%.*s` is `allow_nonfinite` %s and not %s",
+                        STR_ARG(leaf->name),
+                        leaf->allow_nonfinite ? "here" : "elsewhere",
+                        leaf->allow_nonfinite ? "elsewhere" : "here");
+        cover_first_here(u->a, u->d, item, &first->where);
+        diag_help(u->d, item,
+                  "a tensor holds NaN and Inf on purpose or does not: say it "
+                  "at every use, or at none");
+        return false;
+    }
+    return true;
+}
+
 /* What the first readings of a tensor mean for a second one. */
 struct readings {
     const struct leaf *optional; /* a first reading that is */
@@ -332,7 +358,7 @@ static void judge(struct uses *u)
     for (size_t k = 0; k < u->n; k++)
         if (u->p[k]->broken)
             return;
-    if (!check_types(u) || !split_readings(u))
+    if (!check_types(u) || !check_nonfinite(u) || !split_readings(u))
         return;
     for (size_t k = 0; k < u->n && u->d->errors <= COVER_MAX_ERRORS; k++) {
         if (u->p[k]->claimed != NULL)

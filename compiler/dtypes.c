@@ -104,6 +104,14 @@ bool spec_dtype_is_float(enum ttsb_dtype dtype)
            dtype == TTSB_F64;
 }
 
+bool spec_dtype_has_nonfinite(enum ttsb_dtype dtype)
+{
+    return spec_dtype_is_float(dtype) || dtype == TTSB_C64 ||
+           dtype == TTSB_F8_E4M3 || dtype == TTSB_F8_E5M2 ||
+           dtype == TTSB_F8_E8M0 || dtype == TTSB_F8_E4M3FNUZ ||
+           dtype == TTSB_F8_E5M2FNUZ;
+}
+
 bool spec_dtype_is_integer(enum ttsb_dtype dtype)
 {
     return dtype >= TTSB_U8 && dtype <= TTSB_I64;

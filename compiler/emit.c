@@ -131,6 +131,10 @@ static void say_source(struct emission *e, const struct finding *f)
         diag_note(e->d, item,
                   "a trained weight is finite; the file is "
                   "damaged or training failed");
+        if (leaf->pair == NULL)
+            diag_help(e->d, item,
+                      "if it holds them on purpose, write "
+                      "`allow_nonfinite` behind its type");
     } else if (f->kind == FINDING_ZERO_NORM) {
         item = diag_add(e->d, "E0601", leaf->where,
                         "`%.*s` has no norm to divide by at kept index "

@@ -364,6 +364,9 @@ uint32_t spec_dtype_bits(enum ttsb_dtype dtype);
 /* F16, BF16, F32 or F64: what `store:` speaks of and arithmetic takes. */
 bool spec_dtype_is_float(enum ttsb_dtype dtype);
 
+/* Whether some of its values are NaN or infinite. */
+bool spec_dtype_has_nonfinite(enum ttsb_dtype dtype);
+
 /* U8 to I64. */
 bool spec_dtype_is_integer(enum ttsb_dtype dtype);
 

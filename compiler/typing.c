@@ -150,10 +150,13 @@ static bool leaf_step(struct typing *t, const struct term *term, struct step *s)
         return false;
     s->type = s->leaf->type;
     s->dtype = s->leaf->dtype;
-    if (term->allow_at.src != NULL)
-        typing_report(t, "E0211", term->allow_at,
-                      "`allow_nonfinite` is not there yet");
-    return true;
+    s->leaf->allow_nonfinite = term->allow_at.src != NULL;
+    if (!s->leaf->allow_nonfinite || spec_dtype_has_nonfinite(s->dtype))
+        return true;
+    typing_report(t, "E0412", term->allow_at,
+                  "%s has neither NaN nor Inf: `allow_nonfinite` says nothing",
+                  spec_dtype_name(s->dtype));
+    return false;
 }
 
 /* --- moving axes --- */
