@@ -105,17 +105,27 @@ static void apply_math(const struct math *m, double *x, uint64_t n)
     kernel_map(&map, x, n, x);
 }
 
-/* Counts results that are not finite though their source is. */
-static void scan_created(const struct conversion *c, const uint8_t *raw,
-                         uint64_t n, struct kernel_nonfinite *bad)
+/* Whether a source of element e of the view is not finite, and may be. */
+static bool is_allowed(const struct conversion *c, uint64_t e,
+                       const uint8_t *raw)
 {
-    enum ttsb_dtype from = c->r->leaf->dtype;
-    size_t size = spec_dtype_bits(from) / 8;
+    double x = 0;
+    if (c->r->node != NULL)
+        return computed_allows(c->r->computed, view_at(c->v, e));
+    if (c->r->leaf == NULL || !c->r->leaf->allow_nonfinite)
+        return false;
+    kernel_load_f64(c->r->leaf->dtype, raw, 1, &x);
+    return !isfinite(x);
+}
+
+/* Counts results that are not finite though their sources are. */
+static void scan_created(const struct conversion *c, uint64_t first,
+                         const uint8_t *raw, uint64_t n,
+                         struct kernel_nonfinite *bad)
+{
+    size_t size = spec_dtype_bits(dtype_of(c->r, c->to)) / 8;
     for (uint64_t i = 0; i < n; i++) {
-        double x = 0;
-        if (!isfinite(c->wide[i]))
-            kernel_load_f64(from, raw + i * size, 1, &x);
-        if (isfinite(c->wide[i]) || !isfinite(x))
+        if (isfinite(c->wide[i]) || is_allowed(c, first + i, raw + i * size))
             continue;
         if (bad->count++ == 0)
             bad->first = bad->seen + i;
@@ -128,7 +138,7 @@ static void compute(const struct conversion *c, uint64_t first, uint64_t n,
 {
     enum ttsb_dtype from = dtype_of(c->r, c->to);
     size_t in = spec_dtype_bits(from) / 8, out = spec_dtype_bits(c->to) / 8;
-    bool allowed = c->r->leaf != NULL && c->r->leaf->allow_nonfinite;
+    struct kernel_nonfinite any;
     for (uint64_t i = 0; i < n; i += PRODUCE_CHUNK) {
         uint64_t k = n - i < PRODUCE_CHUNK ? n - i : PRODUCE_CHUNK;
         kernel_load_f64(from, raw + i * in, k, c->wide);
@@ -136,10 +146,12 @@ static void compute(const struct conversion *c, uint64_t first, uint64_t n,
             apply_scale(c, c->wide, first + i, k);
         if (c->r->math != NULL)
             apply_math(c->r->math, c->wide, k);
-        if (allowed)
-            scan_created(c, raw + i * in, k, &bad->infinite);
+        any = (struct kernel_nonfinite){0};
+        kernel_scan_nonfinite(TTSB_F64, c->wide, k, &any);
+        if (any.count > 0)
+            scan_created(c, first + i, raw + i * in, k, &bad->infinite);
         else
-            kernel_scan_nonfinite(TTSB_F64, c->wide, k, &bad->infinite);
+            bad->infinite.seen += k;
         kernel_store_f64(c->to, c->wide, k, dst + i * out, &bad->range);
     }
 }

@@ -12,6 +12,7 @@
 
 #include "assemble.h"
 #include "produce.h"
+#include "taint.h"
 
 #define NODE_SLAB ((size_t)128 << 10)
 #define NODE_CHUNK (NODE_SLAB / sizeof(double)) /* elements at a time */
@@ -31,6 +32,7 @@ struct computed {
     uint64_t keep, inner;
     double *chunk; /* NODE_CHUNK; the other operand's elements */
     const struct leaf *unread;
+    const struct checkpoint *allowed; /* NULL: no source may */
 };
 
 /* --- operands --- */
@@ -139,7 +141,7 @@ static void close_row(const struct norm_sums *s, uint64_t row)
     for (uint64_t i = 0; i < c->inner; i++) {
         double norm = sqrt(kernel_sumsq_done(&s->acc[i]));
         double least = c->step->number;
-        c->table[row * c->inner + i] = norm > least ? norm : least;
+        c->table[row * c->inner + i] = norm < least ? least : norm;
         kernel_sumsq_init(&s->acc[i]);
     }
 }
@@ -279,6 +281,7 @@ static bool open_node(const struct computing *x, struct region *r)
     bool spectral = s->op == OP_SPECTRAL_NORM;
     c->step = s;
     c->chunk = buffers_take(NODE_SLAB);
+    c->allowed = taint_possible(s) ? x->p->checkpoint : NULL;
     r->computed = c;
     if (!operand_open(x, spectral ? s->parts[0] : s->arg, &c->arg))
         return false;
@@ -355,6 +358,11 @@ int computed_read(struct computed *c, uint64_t at, uint64_t n, uint8_t *out)
             error = combine(c, at + i, k, x + i);
     }
     return error;
+}
+
+bool computed_allows(const struct computed *c, uint64_t at)
+{
+    return c->allowed != NULL && taint_at(c->allowed, c->step, at);
 }
 
 const struct leaf *computed_unread(const struct computed *c)

@@ -34,6 +34,10 @@ void computed_close(struct gather *g, struct regions *v);
 /* Elements [at, at + n) as doubles; out needs no alignment. 0, or an errno. */
 int computed_read(struct computed *c, uint64_t at, uint64_t n, uint8_t *out);
 
+/* Whether a result of element `at`, which is not finite, comes from a source
+ * that may hold such. */
+bool computed_allows(const struct computed *c, uint64_t at);
+
 /* The leaf that could not be read. */
 const struct leaf *computed_unread(const struct computed *c);
 

@@ -192,7 +192,7 @@ static bool eval_sizes(struct typing *t, const struct arg *arg,
         int64_t size;
         if (!scope_eval(t->scope, arg->axes[i].size, &size))
             return false;
-        if (size < 1 || !size_mul(*product, (uint64_t)size, product)) {
+        if (size < 0 || !size_mul(*product, (uint64_t)size, product)) {
             typing_report(t, "E0111", arg->axes[i].at,
                           "axis `%.*s` has the size %" PRId64,
                           STR_ARG(arg->axes[i].id), size);

@@ -149,6 +149,16 @@ bool view_meet(const struct region *r, const struct box *b, uint64_t *first,
     return true;
 }
 
+uint64_t view_at(const struct view *v, uint64_t e)
+{
+    uint64_t at = v->base;
+    for (uint32_t i = v->rank; i-- > 0;) {
+        at += e % v->dims[i] * v->strides[i];
+        e /= v->dims[i];
+    }
+    return at;
+}
+
 void view_factors(const struct view *v, const double *scale, uint64_t first,
                   uint64_t n, double *out)
 {

@@ -50,6 +50,9 @@ bool view_meet(const struct region *r, const struct box *b, uint64_t *first,
 /* The step and the number of indices along an axis of such a region. */
 uint64_t view_step(const struct region *r, uint32_t axis, uint64_t *count);
 
+/* The source element of element e of a view. */
+uint64_t view_at(const struct view *v, uint64_t e);
+
 /* The factors of elements [first, first + n) of a view. */
 void view_factors(const struct view *v, const double *scale, uint64_t first,
                   uint64_t n, double *out);
