@@ -131,7 +131,7 @@ static void say_source(struct emission *e, const struct finding *f)
         diag_note(e->d, item,
                   "a trained weight is finite; the file is "
                   "damaged or training failed");
-        if (leaf->pair == NULL)
+        if (leaf->stem.n == 0)
             diag_help(e->d, item,
                       "if it holds them on purpose, write "
                       "`allow_nonfinite` behind its type");
