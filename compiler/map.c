@@ -161,7 +161,7 @@ static void put_uses(struct mapping *w, const struct output *o,
         if (c == NULL && !is_empty(leaf) && !(node && plan_uses(o->step, leaf)))
             continue;
         text_c(&w->t, separator);
-        put_use(w, leaf, c);
+        put_use(w, leaf, c != NULL ? c : leaf->claimed);
         separator = ", ";
     }
 }
