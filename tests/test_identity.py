@@ -17,6 +17,8 @@ CASES = (("indextts2/bigvgan_tiny.yaml", "bigvgan/bigvgan_tiny.safetensors"),
          ("indextts2/bigvgan_tiny_parametrized.yaml",
           "bigvgan/bigvgan_tiny_parametrized.safetensors"),
          ("indextts2/gpt_tiny.yaml", "gpt/gpt_tiny.safetensors"),
+         ("indextts2/s2mel_tiny.yaml", "s2mel/s2mel_tiny.safetensors"),
+         ("indextts2/campplus_tiny.yaml", "campplus/campplus_tiny.safetensors"),
          ("examples/features.yaml", "features/features.safetensors"))
 
 

@@ -14,6 +14,7 @@ import tempfile
 import unittest
 
 import checkpoints as ck
+from indextts2 import SOURCES, given, tiny
 import language_specs
 import language_terms as lt
 
@@ -264,19 +265,18 @@ class Fixtures(Folder):
                          (["ABSENT"], [("style_emb.weight", ["(lacking)"])]))
         self.assertEqual(outputs["speed.weight"]["marks"], [])
 
-    def test_two_sources(self):
+    def test_nine_sources(self):
         spec = TINY / "pipeline_tiny.yaml"
-        text = self.compile(spec, "--source", f"gpt={GPT}", "--source",
-                            f"bigvgan={BIGVGAN}")
+        text = self.compile(spec, *given(tiny))
         made = read_map(text)
         self.check_blob(made)
-        tensors = {f"{s}:{n}": t for s, path in (("gpt", GPT), ("bigvgan", BIGVGAN))
+        tensors = {f"{s}:{n}": t for s in SOURCES for path in tiny(s)
                    for n, t in ck.read(path).items()}
         used = {u.name for o in made["outputs"] for u in o["uses"]}
         dropped = {d["tensor"].name for d in made["dropped"]}
         self.assertEqual(used | dropped, set(tensors))
         self.assertEqual(used & dropped, set())
-        self.assertEqual(len(made["dropped"]), 222)
+        self.assertEqual(len(made["dropped"]), 222 + 24 + 129 + 116 + 122)
 
     def test_threads_and_shards_do_not_matter(self):
         text = self.tiny("gpt_tiny.yaml", GPT, "-j1")

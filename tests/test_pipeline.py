@@ -14,36 +14,14 @@ import tempfile
 import unittest
 
 import checkpoints as ck
+from indextts2 import SOURCES, given, tiny
 
 CC = sys.argv[1] if len(sys.argv) > 2 else "cc"
 LIBTTSB = sys.argv[2] if len(sys.argv) > 2 else str(ck.ROOT / "build/libttsb.a")
 SANITIZE = ["-fsanitize=address,undefined"] if b"__asan_" in \
     pathlib.Path(LIBTTSB).read_bytes() else []
 SPECS = ck.SPECS / "indextts2"
-
-# A source, which is also the name of its single spec: the reduced checkpoint,
-# the manifests, how many tensors come in and, reduced, out.
-SOURCES = {
-    "w2vbert": (["w2vbert/w2vbert_tiny"], ["w2vbert"], 773, 228),
-    "w2vbert_stats": (["w2vbert/w2vbert_stats_tiny"], ["w2vbert_stats"], 2, 2),
-    "semantic_codec": (["codec/codec_tiny"], ["semantic_codec"], 239, 121),
-    "campplus": (["campplus/campplus_tiny"], ["campplus"], 937, 506),
-    "qwen_emo": (["qwen/qwen_tiny"], ["qwen_emo"], 310, 27),
-    "feat": (["feat/feat1_tiny", "feat/feat2_tiny"], ["feat1", "feat2"], 2, 2),
-    "gpt": (["gpt/gpt_tiny"], ["gpt"], 665, 537),
-    "s2mel": (["s2mel/s2mel_tiny"], ["s2mel"], 284, 311),
-    "bigvgan": (["bigvgan/bigvgan_tiny"], ["bigvgan"], 783, 449),
-}
 GROUPS = [s for s in SOURCES if s != "w2vbert_stats"]     # it is in w2vbert's
-
-
-def tiny(source):
-    return [ck.FIXTURES / f"{name}.safetensors" for name in SOURCES[source][0]]
-
-
-def given(sources, files):
-    return [a for s in sources for file in files(s)
-            for a in ("--source", f"{s}={file}")]
 
 
 class Released(unittest.TestCase):
@@ -55,8 +33,7 @@ class Released(unittest.TestCase):
                     path = pathlib.Path(holder) / f"{name}.safetensors"
                     ck.write_sparse(path, ck.manifest(name))
                     yield path
-            said = ck.ttswc("check", SPECS / "pipeline.yaml",
-                            *given(SOURCES, sparse))
+            said = ck.ttswc("check", SPECS / "pipeline.yaml", *given(sparse))
         counts = {name: n for name, (_, _, n, _) in SOURCES.items()}
         counts["indextts2_pipeline"] = sum(counts.values())
         self.assertEqual(counts["indextts2_pipeline"], 3995)
@@ -132,7 +109,7 @@ class Pipeline(unittest.TestCase):
         cls.addClassCleanup(cls.holder.cleanup)
         cls.dir = pathlib.Path(cls.holder.name)
         cls.all = cls.dir / "all.ttsb"
-        ck.ttswc("compile", SPECS / "pipeline_tiny.yaml", *given(SOURCES, tiny),
+        ck.ttswc("compile", SPECS / "pipeline_tiny.yaml", *given(tiny),
                  "-o", cls.all)
         cls.single = {}
         for name in SOURCES:
@@ -170,13 +147,13 @@ class Pipeline(unittest.TestCase):
     def test_order_of_the_sources_does_not_matter(self):
         out = self.dir / "again.ttsb"
         ck.ttswc("compile", SPECS / "pipeline_tiny.yaml",
-                 *given(reversed(SOURCES), tiny), "-o", out)
+                 *given(tiny, reversed(SOURCES)), "-o", out)
         self.assertEqual(out.read_bytes(), self.all.read_bytes())
 
     def test_the_wrong_file_for_a_source(self):
         swapped = {**{s: s for s in SOURCES}, "gpt": "bigvgan", "bigvgan": "gpt"}
         _, err = ck.ttswc("check", SPECS / "pipeline_tiny.yaml",
-                          *given(SOURCES, lambda s: tiny(swapped[s])), code=1)
+                          *given(lambda s: tiny(swapped[s])), code=1)
         self.assertIn("error[E0301]", err)
 
     def test_one_header_binds_all(self):
