@@ -180,9 +180,25 @@ class Pipeline(unittest.TestCase):
                              capture_output=True, text=True)
         self.assertEqual((run.returncode, run.stdout), (1, "refused\n"))
 
-    def constants(self, name):
+    def header(self, name):
         ck.ttswc("header", SPECS / f"{name}.yaml", "-o", self.dir / "c.h")
-        text = (self.dir / "c.h").read_text()
+        return (self.dir / "c.h").read_text()
+
+    def members(self, name):
+        """The struct's lines: members, dtypes, shapes; without indentation."""
+        body = re.search(r"^struct \w+_weights \{\n(.*?)^(?:#ifdef|\};)",
+                         self.header(name), re.M | re.S)[1]
+        return "".join(f"{line.strip()}\n" for line in body.splitlines())
+
+    def test_members_are_those_of_the_single_specs(self):
+        """Sizes and `store:` are written twice, so they are compared."""
+        for size in ("", "_tiny"):
+            want = "".join(f"struct {{\n{self.members(name + size)}}} {name};\n"
+                           for name in SOURCES)
+            self.assertEqual(self.members(f"pipeline{size}"), want)
+
+    def constants(self, name):
+        text = self.header(name)
         model = re.search(r"#define (\w+)_MODEL ", text)[1]
         found = dict(re.findall(rf"#define {model}_(\w+) (.+)", text))
         return {key: value for key, value in found.items()
