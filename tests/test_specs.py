@@ -20,6 +20,9 @@ COVERED = (("community/vocos_mel_24khz.yaml", ["vocos_mel_24khz"], 83),
            ("indextts2/w2vbert_stats.yaml", ["w2vbert_stats"], 2))
 
 
+COUNTER = ".num_batches_tracked"              # of a BatchNorm: it may be absent
+
+
 def shapes_of(manifests):
     return {name: shape for m in manifests for name, shape in ck.manifest(m).items()}
 
@@ -42,7 +45,8 @@ class Specs(unittest.TestCase):
     def test_one_less(self):
         for spec, manifests, count in COVERED:
             shapes = shapes_of(manifests)
-            lost = sorted(shapes)[count // 2]
+            needed = [n for n in sorted(shapes) if not n.endswith(COUNTER)]
+            lost = needed[len(needed) // 2]
             del shapes[lost]
             ck.write_sparse(self.ckpt, shapes)
             out, err = ck.ttswc("check", ck.SPECS / spec, self.ckpt, code=1)
