@@ -196,9 +196,10 @@ class Norm:
         sizes = sizes_of(self.axes)
         at = None if self.keep == "none" else position(self.axes, self.keep)
         kept, inner = (1, 1) if at is None else (sizes[at], math.prod(sizes[at + 1:]))
-        out = list(v)
-        for j in range(kept if v else 0):
-            row = [i for i in range(len(v)) if i // inner % kept == j]
+        rows, out = [[] for _ in range(kept if v else 0)], list(v)
+        for i in range(len(v)):
+            rows[i // inner % kept].append(i)
+        for j, row in enumerate(rows):
             made = of.together(lambda row, g, j=j: num.weight_normed(row, g[0], j),
                                [v[i] for i in row], [g[j]])
             for i, x in zip(row, made):

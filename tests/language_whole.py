@@ -255,7 +255,7 @@ class Whole(Spec):
             return None
         at = self.rng.choice(named)
         names = self.atoms(axes, at, n)
-        if names is None or axes[at][1] > 10000:
+        if names is None:
             return None
         before = axes[:at] + list(zip(names, self.factors(axes[at][1], n))) + axes[at + 1:]
         arg = f"{' * '.join(names)} -> {axes[at][0]}"
@@ -286,7 +286,7 @@ class Whole(Spec):
         return h, None if whole else self.rng.choice(even)
 
     def way_rope(self, axes, kind, depth, exps):
-        fits = [n for n, s in axes if n and 2 <= s <= 10000]
+        fits = [n for n, s in axes if n and s > 1]
         if not fits:
             return None
         axis = self.rng.choice(fits)
@@ -332,10 +332,43 @@ class Whole(Spec):
         return lt.L2(arg, self.rng.choice(named), self.rng.choice(EPS), chance(self.rng, 0.5))
 
 
+class Wide(Whole):
+    """Rows of more than one block of a sum, and values of more than a slab."""
+    many = 3
+
+    def axes(self):
+        rank = self.rng.choice([1, 2, 2, 3])
+        names = sorted(self.rng.sample(AXES, rank))
+        sizes = [self.rng.randrange(1, 4) for _ in names]
+        sizes[self.rng.randrange(rank)] = self.rng.choice([4096, 4097, 5003, 8200, 60000])
+        return list(zip(names, sizes))
+
+    def one(self, indent):
+        self.room = 5
+        axes = self.axes()
+        self.add_output(indent, self.term(axes, "float", 3, 1), "float")
+
+
 def whole(rng):
     """About a hundred outputs."""
     spec = Whole(rng)
     spec.add_block("  ")
     spec.add_loop("  ")
     spec.add_block("  ")
+    return spec
+
+
+def wide(rng):
+    spec = Wide(rng)
+    spec.lines.append("  - tensors:")
+    for _ in range(3):
+        spec.add_one("      ")
+    spec.add_extra("      ")
+    return spec
+
+
+def large(rng):
+    """Moves of more than a slab."""
+    spec = Whole(rng)
+    spec.attempt(lambda: spec.add_large("  "))
     return spec

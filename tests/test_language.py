@@ -46,7 +46,11 @@ class Values(Holder):
         self.sweep("small", 40, lambda rng, _: self.check(language_specs.small(rng)))
 
     def test_large(self):
-        self.sweep("large", 10, lambda rng, _: self.check(language_specs.large(rng)))
+        self.sweep("large", 5, lambda rng, _: self.check(language_specs.large(rng)))
+        self.sweep("larger", 5, lambda rng, _: self.check(language_whole.large(rng)))
+
+    def test_wide(self):
+        self.sweep("wide", 10, lambda rng, _: self.check(language_whole.wide(rng)))
 
     def test_whole(self):
         """Of the whole language; and what came out that cannot be stored."""
