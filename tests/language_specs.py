@@ -339,10 +339,11 @@ class Spec:
         for term in self.extra:
             kind = "float" if term.dtype in lt.FLOATS else term.dtype
             named = [x for x in term.axes if x[0]]
-            if named != sorted(named):
+            ordered = sorted(named, key=lambda x: self.layout.index(x[0]))
+            if named != ordered:
                 if named != term.axes:
                     term = lt.Call("squeeze", term, named)
-                term = lt.Call("permute", term, sorted(named), [n for n, _ in sorted(named)])
+                term = lt.Call("permute", term, ordered, [n for n, _ in ordered])
             self.add_output(indent, term, kind)
         self.extra = []
 

@@ -46,6 +46,7 @@ def group(letter):
 
 class Whole(Spec):
     many = 8
+    odd_sources = 0.06  # with NaN and infinity
 
     def __init__(self, rng):
         super().__init__(rng)
@@ -165,7 +166,7 @@ class Whole(Spec):
         term = super().leaf(axes, kind)
         if kind != "float" or term.other or term.around or not self.allow:
             return term
-        if chance(self.rng, 0.06):
+        if chance(self.rng, self.odd_sources):
             term.allow = self.allowed = True
             for name in self.all_names(term.name):
                 dtype, sizes, data = self.tensors[name]
@@ -192,7 +193,7 @@ class Whole(Spec):
         self.room -= 1
         named = [n for n, _ in axes if n]
         if kind == "float" and self.norms and named and chance(self.rng, 0.1) and (
-                all(s for _, s in axes)):
+                len(axes) > 1 and all(s for _, s in axes)):
             return self.spectral(axes, self.rng.choice(named))
         return super().end(axes, kind)
 
@@ -250,7 +251,7 @@ class Whole(Spec):
 
     def way_merge(self, axes, kind, depth, exps):
         named = [i for i, (n, _) in enumerate(axes) if n]
-        n = self.rng.choice([1, 2, 2, 2, 3])
+        n = self.rng.choice([2, 2, 2, 3])
         if not named or len(axes) - 1 + n > 8:
             return None
         at = self.rng.choice(named)
@@ -263,8 +264,8 @@ class Whole(Spec):
                        chance(self.rng, 0.5))
 
     def way_unmerge(self, axes, kind, depth, exps):
-        n = self.rng.choice([1, 2, 2, 2, 3])
-        starts = [i for i in range(len(axes) - n + 1) if all(x for x, _ in axes[i:i + n])]
+        n = self.rng.choice([2, 2, 2, 3])
+        starts = [i for i in range(len(axes) - n + 1) if all(x and s for x, s in axes[i:i + n])]
         if not starts:
             return None
         at = self.rng.choice(starts)
