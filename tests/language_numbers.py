@@ -139,7 +139,9 @@ def sqrt(x):
 
 
 def larger(x, q):
-    """max(X, q)"""
+    """max(X, q); of the two zeros +0.0."""
+    if x == q == 0:
+        return 0.0 if math.copysign(1, x) + math.copysign(1, q) > -2 else -0.0
     return settled(x if x != x or x >= q else q, x)
 
 
