@@ -169,7 +169,8 @@ def exp(x):
 # --- rows ---
 
 def tree(row):
-    """Section 13.5: the sum of the squares, or products, of a row."""
+    """Section 13.5: the sum of the squares, or products, of a row; a NaN among
+    them, or what makes one, gives NAN."""
     total = 0.0
     for at in range(0, len(row), 4096):
         lanes = [0.0] * 8
@@ -177,7 +178,7 @@ def tree(row):
             lanes[i % 8] += x
         total += (((lanes[0] + lanes[1]) + (lanes[2] + lanes[3]))
                   + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7])))
-    return total
+    return settled(total)
 
 
 def norm(row):

@@ -52,9 +52,7 @@ class Whole(Spec):
         super().__init__(rng)
         self.layout = [n for a in AXES for n in group(a)]
         self.spelling = rng.choice(["legacy", "parametrized"])
-        self.allow = True    # NaN and infinity, in what is made now
-        self.allowed = False  # there are some
-        self.room = 0        # for sources in the output that is made now
+        self.room = 0  # for sources in the output that is made now
         self.refusals = []
 
     # --- outputs that may fail ---
@@ -64,7 +62,7 @@ class Whole(Spec):
         for _ in range(TRIES):
             before = (dict(self.tensors), dict(self.expected), list(self.lines),
                       list(self.extra), list(self.loops))
-            self.room, self.allowed = 24, False
+            self.room = 24
             try:
                 return make()
             except Refusal as refusal:
@@ -88,7 +86,7 @@ class Whole(Spec):
     def judged(self, name, dtype, axes, value):
         data = value(lt.Numbers(self.tensors))
         bad = [i for i, x in enumerate(data) if not num.fits(x, dtype)]
-        if bad and self.allowed:
+        if bad:
             bad = self.made_here(data, dtype, bad, value(lt.Uses(self.tensors)))
         if bad:
             raise Refusal(name, dtype, axes, bad[0], len(bad), data[bad[0]])
@@ -163,14 +161,18 @@ class Whole(Spec):
         return self.name(prefix) + ".weight"
 
     def leaf(self, axes, kind):
+        """At times of a tensor that may hold NaN and infinity: all uses say so."""
         term = super().leaf(axes, kind)
-        if kind != "float" or term.other or term.around or not self.allow:
+        if kind != "float" or not chance(self.rng, self.odd_sources):
             return term
-        if chance(self.rng, self.odd_sources):
-            term.allow = self.allowed = True
-            for name in self.all_names(term.name):
-                dtype, sizes, data = self.tensors[name]
-                self.tensors[name] = (dtype, sizes, [self.odd(x, dtype) for x in data])
+        term.allow = True
+        if term.around:
+            self.extra[-1].allow = True
+        for name in self.all_names(term.name):
+            dtype, sizes, data = self.tensors[name]
+            self.tensors[name] = (dtype, sizes, [self.odd(x, dtype) for x in data])
+            if term.other:
+                self.tensors[name + "x"] = self.tensors[name]
         return term
 
     def odd(self, x, dtype):
@@ -182,12 +184,6 @@ class Whole(Spec):
         payload = self.rng.getrandbits(num.FLOATS[dtype][0] - 2)
         bits = 0x7FF8 << 48 | payload << 53 - num.FLOATS[dtype][0]
         return num.from_bits(bits | self.rng.randrange(2) << 63)
-
-    def finite(self, make):
-        before, self.allow = self.allow, False
-        made = make()
-        self.allow = before
-        return made
 
     def end(self, axes, kind):
         self.room -= 1
@@ -329,7 +325,7 @@ class Whole(Spec):
         named = [n for n, _ in axes if n]
         if kind != "float" or not self.norms or not named:
             return None
-        arg = self.finite(lambda: self.term(axes, kind, depth, exps))
+        arg = self.term(axes, kind, depth, exps)
         return lt.L2(arg, self.rng.choice(named), self.rng.choice(EPS), chance(self.rng, 0.5))
 
 
