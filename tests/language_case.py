@@ -19,7 +19,7 @@ model: cover
 revision: 1
 source_dtype: u8
 store: f32
-layout: [a, b, c]
+layout: [a, b, c, out]
 map:
 """
 

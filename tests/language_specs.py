@@ -241,7 +241,7 @@ class Spec:
             return None
         name, size = axes[i]
         if kind == "float" and self.norms and chance(self.rng, 0.2):
-            whole = self.norm(axes, keep=name)
+            whole = self.sliced_norm(axes, name)
         else:
             whole = self.whole(axes, kind, depth, exps)
         resized = lambda s: axes[:i] + [(name, s)] + axes[i + 1:]
@@ -255,6 +255,10 @@ class Spec:
                  for a, b in zip(points, points[1:])]
         self.rng.shuffle(parts)
         return lt.Join("concat", name, parts, axes)
+
+    def sliced_norm(self, axes, name):
+        """A weight norm that may be cut along an axis, its kept one."""
+        return self.norm(axes, keep=name)
 
     def way_part(self, axes, kind, depth, exps):
         """A part of a tensor that another use claims."""

@@ -270,7 +270,7 @@ class Grown:
                        [name, f"at={at}"])
 
     def text(self):
-        head = HEAD.replace("[a, b, c]", f"[{', '.join(self.layout)}]")
+        head = HEAD.replace("[a, b, c, out]", f"[{', '.join(self.layout)}]")
         lines = [f"      o{i}: {t.text()}" for i, t in enumerate(self.outputs)]
         return head + "  - tensors:\n" + "\n".join(lines) + "\n"
 
