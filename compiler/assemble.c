@@ -260,16 +260,18 @@ static const struct leaf *unread_of(const struct region *r)
     return r->node != NULL ? computed_unread(r->computed) : r->leaf;
 }
 
-static int read_block(struct assembly *s, const struct region *r,
-                      const struct view *v, uint8_t *out)
+/* A range of a view's elements, raw. */
+static int read_view(struct assembly *s, const struct region *r,
+                     const struct view *v, struct range_value range,
+                     uint8_t *out)
 {
     size_t size = spec_dtype_bits(dtype_of(r, s->dtype)) / 8;
     int error;
     if (r->leaf == NULL && r->node == NULL) {
-        memset(out, 0, (size_t)v->elements * size);
+        memset(out, 0, (size_t)range.n * size);
         return 0;
     }
-    error = gather_range(&s->b->gather, v, 0, v->elements, out);
+    error = gather_range(&s->b->gather, v, range.lo, range.n, out);
     if (error != 0)
         s->unread = unread_of(r);
     return error;
@@ -290,7 +292,8 @@ static int make_block(struct assembly *s, const struct region *r,
     int error;
     in_slab.offset -= at;
     place = s->b->out + in_slab.offset * size;
-    error = read_block(s, r, v, copy && dense ? place : s->b->raw);
+    error = read_view(s, r, v, (struct range_value){0, v->elements},
+                      copy && dense ? place : s->b->raw);
     if (error != 0)
         return error;
     if (!copy)
@@ -374,8 +377,7 @@ static int make_single(struct assembly *s, uint64_t at, uint64_t n,
     if (error != GATHER_MISFIT)
         return error;
     *out = s->b->raw;
-    error = gather_range(&s->b->gather, &v, at, n, s->b->raw);
-    s->unread = unread_of(r);
+    error = read_view(s, r, &v, (struct range_value){at, n}, s->b->raw);
     if (error != 0 || assemble_is_copy(r, s->dtype))
         return error;
     *out = s->b->out;
@@ -400,8 +402,7 @@ int assemble_range(struct assembly *s, uint64_t at, uint64_t n,
 {
     uint64_t done = 0, count;
     int error = 0;
-    if (s->regions.n == 1 &&
-        (s->regions.p[0].leaf != NULL || s->regions.p[0].node != NULL))
+    if (s->regions.n == 1)
         return make_single(s, at, n, out);
     *out = s->b->out;
     while (done < n && error == 0) {
