@@ -79,7 +79,7 @@ static void unmerge(struct regions *v, size_t first, const struct step *s)
 static struct regions still_rows(struct regions *v, size_t first,
                                  const struct step *s, uint64_t rows)
 {
-    struct regions still = {.a = v->a};
+    struct regions still = {.a = v->a, .failed = v->failed};
     uint32_t axis = s->axis + 1;
     for (size_t i = first; i < v->n; i++) {
         struct region r = v->p[i];

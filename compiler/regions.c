@@ -115,7 +115,7 @@ static struct region trimmed(struct regions *v, const struct region *r,
 
 void regions_permute(struct regions *v, size_t first, const uint8_t *order)
 {
-    for (size_t k = first; k < v->n; k++) {
+    for (size_t k = first; k < v->n && !v->failed; k++) {
         struct region *r = &v->p[k];
         struct region old = copy_of(v, r);
         uint32_t n = 0;
@@ -152,7 +152,7 @@ static void axis_insert(struct region *r, uint32_t axis)
 
 void regions_squeeze(struct regions *v, size_t first, uint32_t removed)
 {
-    for (size_t k = first; k < v->n; k++)
+    for (size_t k = first; k < v->n && !v->failed; k++)
         for (uint32_t i = v->p[k].rank; i-- > 0;)
             if ((removed >> i & 1) != 0)
                 axis_remove(&v->p[k], i);
@@ -160,13 +160,13 @@ void regions_squeeze(struct regions *v, size_t first, uint32_t removed)
 
 void regions_unsqueeze(struct regions *v, size_t first, uint32_t at)
 {
-    for (size_t k = first; k < v->n; k++)
+    for (size_t k = first; k < v->n && !v->failed; k++)
         axis_insert(&v->p[k], at);
 }
 
 void regions_shift(struct regions *v, size_t first, uint32_t axis, uint64_t at)
 {
-    for (size_t k = first; k < v->n; k++)
+    for (size_t k = first; k < v->n && !v->failed; k++)
         v->p[k].start[axis] += at;
 }
 
@@ -179,7 +179,7 @@ void regions_stack(struct regions *v, size_t first, uint64_t k)
 void regions_spread(struct regions *v, size_t first, uint32_t axis, uint64_t k,
                     uint64_t n)
 {
-    for (size_t i = first; i < v->n; i++) {
+    for (size_t i = first; i < v->n && !v->failed; i++) {
         struct region *r = &v->p[i];
         r->start[axis] = r->start[axis] * n + k;
         for (uint32_t j = first_of(r, axis); is_on(r, j, axis); j++)
@@ -202,7 +202,7 @@ static void merge_two(struct region *r, uint32_t axis, uint64_t inner)
 void regions_merge(struct regions *v, size_t first, uint32_t axis,
                    const struct axis *sizes, uint32_t k)
 {
-    for (size_t i = first; i < v->n; i++)
+    for (size_t i = first; i < v->n && !v->failed; i++)
         for (uint32_t j = 1; j < k; j++)
             merge_two(&v->p[i], axis, sizes[j].size);
 }

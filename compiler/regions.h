@@ -59,8 +59,9 @@ struct regions {
 /* A source, whole and in its order. */
 void regions_add(struct regions *v, const struct step *source);
 
-/* What follows changes the regions from `first` on; `s` is the step. Axes and
- * sizes are those before it. */
+/* What follows changes the regions from `first` on; axes and sizes are those
+ * before it. A value that failed, whose regions have not all come as far, stays
+ * as it is. */
 void regions_permute(struct regions *v, size_t first, const uint8_t *order);
 void regions_squeeze(struct regions *v, size_t first, uint32_t removed);
 void regions_unsqueeze(struct regions *v, size_t first, uint32_t at);
