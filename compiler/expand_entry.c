@@ -56,8 +56,9 @@ struct typing expansion_typing(struct expansion *x, struct frame *f)
 void expansion_too_many(struct typing *t, struct span at)
 {
     typing_report(t, "E0216", at,
-                  "the value falls into too many pieces: its axes are cut, "
-                  "merged and parted where their bounds do not meet");
+                  "the value falls into more than %d pieces: its axes are "
+                  "cut or parted where what they are made of does not end",
+                  REGIONS_MAX);
 }
 
 const struct step *expansion_value(struct expansion *x, struct typing *t,

@@ -24,22 +24,29 @@ static bool find_axis(struct typing *t, struct str id, struct span at,
     return axis >= 0;
 }
 
-/* A new axis must not have the name of one that stays, and must fit. */
+/* What is there before an operation: axes [first, first + cut) go. */
+struct stays {
+    struct type type;
+    uint32_t first, cut;
+};
+
+/* A new axis must not have the name of one that stays of `have`: of all but
+ * [first, first + cut). */
 static bool check_new(struct typing *t, struct str id, struct span at,
-                      struct type type)
+                      const struct stays *have)
 {
+    struct type type = have->type;
     for (uint32_t i = 0; i < type.rank; i++) {
-        if (!str_eq(type.axes[i].name, id))
+        if ((i >= have->first && i < have->first + have->cut) ||
+            !str_eq(type.axes[i].name, id))
             continue;
-        typing_report(t, "E0413", at, "axis `%.*s` is there already: %.*s",
+        typing_report(t, "E0413", at,
+                      "the value has an axis `%.*s` already: "
+                      "%.*s",
                       STR_ARG(id), STR_ARG(type_text(arena_of(t), type)));
         return false;
     }
-    if (type.rank < TTSB_MAX_RANK)
-        return true;
-    typing_report(t, "E0111", at, "axis `%.*s` is one too many for %.*s",
-                  STR_ARG(id), STR_ARG(type_text(arena_of(t), type)));
-    return false;
+    return true;
 }
 
 /* The type with axes [axis, axis + cut) replaced. */
@@ -57,32 +64,33 @@ static struct type replaced(struct typing *t, struct type type, uint32_t axis,
     return (struct type){rank, axes};
 }
 
-static const struct arg *key_of(const struct term *term, const char *key)
-{
-    for (size_t i = 0; i < term->count; i++)
-        if (str_is(term->args[i].key, key))
-            return &term->args[i];
-    return NULL;
-}
-
 /* --- unsqueeze --- */
 
 bool typing_unsqueeze_step(struct typing *t, const struct term *term,
                            struct step *s)
 {
-    const struct arg *name = &term->args[1], *at = key_of(term, "at");
+    const struct arg *name = &term->args[1], *at = typing_arg(term, "at");
+    struct stays have = {s->arg->type, 0, 0};
     struct axis one = {name->id, 1};
     struct type by = {1, &one};
     int64_t k;
     if (!scope_eval(t->scope, at->expr, &k) ||
-        !check_new(t, name->id, name->at, s->arg->type))
+        !check_new(t, name->id, name->at, &have))
         return false;
-    if (k < 0 || k > (int64_t)s->arg->type.rank) {
-        typing_report(t, "E0405", at->at,
-                      "`at=%" PRId64 "` is no place among the axes of %.*s, 0 "
-                      "to %" PRIu32,
-                      k, STR_ARG(type_text(arena_of(t), s->arg->type)),
-                      s->arg->type.rank);
+    if (have.type.rank == TTSB_MAX_RANK) {
+        typing_report(t, "E0111", name->at,
+                      "axis `%.*s` is one too many for %.*s", STR_ARG(name->id),
+                      STR_ARG(type_text(arena_of(t), have.type)));
+        return false;
+    }
+    if (k < 0 || k > (int64_t)have.type.rank) {
+        diag_fact(typing_report(t, "E0405", at->at,
+                                "`at=` is %" PRId64 "; in %.*s a new axis can "
+                                "stand at 0, outermost, to %" PRIu32
+                                ", innermost",
+                                k, STR_ARG(type_text(arena_of(t), have.type)),
+                                have.type.rank),
+                  arena_format(arena_of(t), "%" PRId64, k));
         return false;
     }
     s->axis = (uint32_t)k;
@@ -107,11 +115,12 @@ static bool find_merged(struct typing *t, const struct arg *arg,
         if (axis == *first + i)
             continue;
         typing_report(t, "E0405", arg->at,
-                      "`merge` joins axes that stand side by side in this "
-                      "order; the value is %.*s",
+                      "`merge` joins axes that stand side by side, outermost "
+                      "first; the value is %.*s",
                       STR_ARG(type_text(arena_of(t), have)));
         diag_help(t->scope->d, t->scope->d->last,
-                  "`permute` brings them into it");
+                  "write them in its order; `permute` first, if another one "
+                  "is wanted");
         return false;
     }
     if (arg->axis_count >= 2)
@@ -132,7 +141,7 @@ static bool check_layout(struct typing *t, const struct arg *arg,
         struct str id = arg->axes[i].id;
         int rank = spec_layout_rank(spec, id);
         struct diag_item *item;
-        if (have.axes[type_axis(have, id)].size == 1)
+        if (rank < 0 && have.axes[type_axis(have, id)].size == 1)
             continue;
         if (rank > before) {
             before = rank;
@@ -162,9 +171,10 @@ bool typing_merge_step(struct typing *t, const struct term *term,
                        struct step *s)
 {
     const struct arg *arg = &term->args[1];
-    struct type have = s->arg->type, rest;
+    struct type have = s->arg->type;
     struct axis merged = {arg->id, 1};
-    struct type by = {1, &merged}, none = {0};
+    struct type by = {1, &merged};
+    struct stays rest = {have, 0, 0};
     uint32_t k = (uint32_t)arg->axis_count;
     if (!find_merged(t, arg, have, &s->axis) || !check_layout(t, arg, have))
         return false;
@@ -173,8 +183,9 @@ bool typing_merge_step(struct typing *t, const struct term *term,
             typing_report(t, "E0111", arg->at, "the axis would be too large");
             return false;
         }
-    rest = replaced(t, have, s->axis, k, &none);
-    if (!check_new(t, arg->id, arg->id_at, rest))
+    rest.first = s->axis;
+    rest.cut = k;
+    if (!check_new(t, arg->id, arg->id_at, &rest))
         return false;
     s->dtype = s->arg->dtype;
     s->type = replaced(t, have, s->axis, k, &by);
@@ -194,7 +205,10 @@ static bool eval_sizes(struct typing *t, const struct arg *arg,
             return false;
         if (size < 0 || !size_mul(*product, (uint64_t)size, product)) {
             typing_report(t, "E0111", arg->axes[i].at,
-                          "axis `%.*s` has the size %" PRId64,
+                          size < 0 ? "axis `%.*s` has the size %" PRId64
+                                   : "with axis `%.*s` = %" PRId64
+                                     " the sizes multiply to more than "
+                                     "2^63 - 1",
                           STR_ARG(arg->axes[i].id), size);
             return false;
         }
@@ -212,9 +226,36 @@ static bool check_parted(struct typing *t, const struct arg *arg,
     }
     if (product == have.size)
         return true;
-    typing_report(t, "E0405", arg->at,
-                  "the sizes multiply to %" PRIu64 "; axis `%.*s` has %" PRIu64,
-                  product, STR_ARG(have.name), have.size);
+    diag_fact(
+        typing_report(t, "E0405", arg->at,
+                      "the sizes multiply to %" PRIu64
+                      "; axis `%.*s` has %" PRIu64,
+                      product, STR_ARG(have.name), have.size),
+        arena_format(arena_of(t), "%" PRIu64 " %" PRIu64, product, have.size));
+    return false;
+}
+
+/* No axis is there twice, and none is one too many. */
+static bool check_parts(struct typing *t, const struct arg *arg,
+                        const struct stays *have)
+{
+    size_t rank = have->type.rank - 1 + arg->axis_count;
+    for (size_t i = 0; i < arg->axis_count; i++) {
+        const struct axis_expr *x = &arg->axes[i];
+        if (!check_new(t, x->id, x->at, have))
+            return false;
+        for (size_t k = 0; k < i; k++) {
+            if (!str_eq(arg->axes[k].id, x->id))
+                continue;
+            typing_report(t, "E0413", x->at, "axis `%.*s` stands twice",
+                          STR_ARG(x->id));
+            return false;
+        }
+    }
+    if (rank <= TTSB_MAX_RANK)
+        return true;
+    typing_report(t, "E0111", arg->at, "%zu axes; at most 8 are possible",
+                  rank);
     return false;
 }
 
@@ -222,21 +263,18 @@ bool typing_unmerge_step(struct typing *t, const struct term *term,
                          struct step *s)
 {
     const struct arg *arg = &term->args[1];
-    struct type have = s->arg->type, none = {0}, rest;
+    struct type have = s->arg->type;
     struct axis *axes = arena_new(arena_of(t), struct axis, arg->axis_count);
     struct type by = {(uint32_t)arg->axis_count, axes};
+    struct stays rest = {have, 0, 1};
     uint64_t product;
     if (!find_axis(t, arg->id, arg->id_at, have, &s->axis) ||
         !eval_sizes(t, arg, axes, &product) ||
         !check_parted(t, arg, have.axes[s->axis], product))
         return false;
-    rest = replaced(t, have, s->axis, 1, &none);
-    for (size_t i = 0; i < arg->axis_count; i++) {
-        struct type before = {(uint32_t)i, axes};
-        struct type all = replaced(t, rest, 0, 0, &before);
-        if (!check_new(t, arg->axes[i].id, arg->axes[i].at, all))
-            return false;
-    }
+    rest.first = s->axis;
+    if (!check_parts(t, arg, &rest))
+        return false;
     s->dtype = s->arg->dtype;
     s->type = replaced(t, have, s->axis, 1, &by);
     t->cut = true;
@@ -245,49 +283,71 @@ bool typing_unmerge_step(struct typing *t, const struct term *term,
 
 /* --- ropes --- */
 
-static bool eval_count(struct typing *t, const struct arg *arg, int64_t most,
-                       const char *what, int64_t *out)
+/* The text is the fact: loops have other sizes. */
+static bool say_rope(struct typing *t, struct span at, struct str text)
 {
-    if (!scope_eval(t->scope, arg->expr, out))
-        return false;
-    if (*out >= 1 && *out <= most)
-        return true;
-    typing_report(t, "E0408", arg->at, "`%.*s=` is %" PRId64 "; %s",
-                  STR_ARG(arg->key), *out, what);
+    diag_fact(typing_report(t, "E0408", at, "%.*s", STR_ARG(text)), text);
     return false;
+}
+
+static bool find_heads(struct typing *t, const struct arg *arg,
+                       struct axis axis, struct step *s)
+{
+    int64_t h;
+    if (!scope_eval(t->scope, arg->expr, &h))
+        return false;
+    s->heads = (uint64_t)h;
+    if (h < 1)
+        return say_rope(
+            t, arg->at,
+            arena_format(arena_of(t),
+                         "`heads=` is %" PRId64 "; there is one at least", h));
+    if (axis.size % s->heads == 0 && axis.size > 0)
+        return true;
+    return say_rope(t, arg->at,
+                    arena_format(arena_of(t),
+                                 "%" PRIu64 " rows of axis `%.*s` do not "
+                                 "divide into %" PRId64 " heads",
+                                 axis.size, STR_ARG(axis.name), h));
+}
+
+/* How many rows of a head turn: all of them unless `dims=` says. */
+static bool find_dims(struct typing *t, const struct arg *arg, struct span at,
+                      uint64_t rows, struct step *s)
+{
+    int64_t r = (int64_t)rows;
+    s->keep = 0;
+    if (arg != NULL && !scope_eval(t->scope, arg->expr, &r))
+        return false;
+    at = arg != NULL ? arg->at : at;
+    if (r < 1 || r > (int64_t)rows)
+        return say_rope(t, at,
+                        arena_format(arena_of(t),
+                                     "`dims=` is %" PRId64
+                                     "; from 2 to all %" PRIu64
+                                     " rows of a head turn",
+                                     r, rows));
+    if (r % 2 != 0 || r > UINT32_MAX)
+        return say_rope(
+            t, at,
+            arena_format(arena_of(t),
+                         r % 2 != 0 ? "a head's %" PRId64
+                                      " rows do not divide into pairs"
+                                    : "a head's %" PRId64
+                                      " rows are too many: below 2^32 can turn",
+                         r));
+    s->keep = (uint32_t)r;
+    return true;
 }
 
 /* How many heads, and how many rows of each turn. */
 static bool rope_sizes(struct typing *t, const struct term *term,
                        struct axis axis, struct step *s)
 {
-    const struct arg *heads = key_of(term, "heads");
-    const struct arg *dims = key_of(term, "dims");
-    int64_t h, r;
-    uint64_t rows;
-    if (!eval_count(t, heads, INT64_MAX, "a head at least is needed", &h))
-        return false;
-    rows = axis.size / (uint64_t)h;
-    r = (int64_t)rows;
-    if (axis.size % (uint64_t)h != 0 || rows == 0) {
-        typing_report(t, "E0408", heads->at,
-                      "%" PRIu64 " rows of axis `%.*s` do not divide into "
-                      "%" PRId64 " heads",
-                      axis.size, STR_ARG(axis.name), h);
-        return false;
-    }
-    if (dims != NULL &&
-        !eval_count(t, dims, (int64_t)rows,
-                    "a head has that many rows at most that turn", &r))
-        return false;
-    if (r % 2 != 0 || r > UINT32_MAX) {
-        typing_report(t, "E0408", dims != NULL ? dims->at : heads->at,
-                      "%" PRId64 " rows of a head do not divide into pairs", r);
-        return false;
-    }
-    s->heads = (uint64_t)h;
-    s->keep = (uint32_t)r;
-    return true;
+    const struct arg *heads = typing_arg(term, "heads");
+    return find_heads(t, heads, axis, s) &&
+           find_dims(t, typing_arg(term, "dims"), heads->at,
+                     axis.size / s->heads, s);
 }
 
 bool typing_rope_step(struct typing *t, const struct term *term, struct step *s)
