@@ -120,17 +120,18 @@ static bool is_allowed(const struct conversion *c, uint64_t e,
 
 /* Counts results that are not finite though their sources are. */
 static void scan_created(const struct conversion *c, uint64_t first,
-                         const uint8_t *raw, uint64_t n,
-                         struct kernel_nonfinite *bad)
+                         const uint8_t *raw, uint64_t n, struct misfits *bad)
 {
     size_t size = spec_dtype_bits(dtype_of(c->r, c->to)) / 8;
     for (uint64_t i = 0; i < n; i++) {
         if (isfinite(c->wide[i]) || is_allowed(c, first + i, raw + i * size))
             continue;
-        if (bad->count++ == 0)
-            bad->first = bad->seen + i;
+        if (bad->infinite.count++ > 0)
+            continue;
+        bad->infinite.first = bad->infinite.seen + i;
+        bad->value = c->wide[i];
     }
-    bad->seen += n;
+    bad->infinite.seen += n;
 }
 
 static void compute(const struct conversion *c, uint64_t first, uint64_t n,
@@ -149,7 +150,7 @@ static void compute(const struct conversion *c, uint64_t first, uint64_t n,
         any = (struct kernel_nonfinite){0};
         kernel_scan_nonfinite(TTSB_F64, c->wide, k, &any);
         if (any.count > 0)
-            scan_created(c, first + i, raw + i * in, k, &bad->infinite);
+            scan_created(c, first + i, raw + i * in, k, bad);
         else
             bad->infinite.seen += k;
         kernel_store_f64(c->to, c->wide, k, dst + i * out, &bad->range);
@@ -184,7 +185,7 @@ uint64_t assemble_first_misfit(const struct misfits *bad, uint64_t *first,
         bad->infinite.count > 0 &&
         (bad->range.count == 0 || bad->infinite.first < bad->range.first);
     *first = infinite ? bad->infinite.first : bad->range.first;
-    *value = infinite ? (double)INFINITY : bad->range.value;
+    *value = infinite ? bad->value : bad->range.value;
     return bad->infinite.count + bad->range.count;
 }
 

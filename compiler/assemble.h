@@ -51,6 +51,7 @@ int assemble_range(struct assembly *s, uint64_t at, uint64_t n,
  * relative to raw. */
 struct misfits {
     struct kernel_nonfinite infinite;
+    double value; /* the first of infinite */
     struct kernel_range_error range;
 };
 

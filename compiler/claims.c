@@ -252,7 +252,7 @@ static struct claimed claim_of(struct arena *a, const struct use *u, size_t n)
     struct claimed c = {arena_new(a, struct grid, n), 0};
     for (size_t i = 0; i < n; i++) {
         struct grid g;
-        if (u[i].r->empty)
+        if (u[i].r->empty && !(u[i].is_g && u[i].r->hollow))
             continue;
         g = grid_of(a, u[i].r, u[i].is_g);
         if (!u[i].is_g || c.n == 0 || !same_grid(&g, &c.p[c.n - 1]))

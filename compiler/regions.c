@@ -40,7 +40,7 @@ void regions_add(struct regions *v, const struct step *s)
     r.digits = arena_new(v->a, struct digit, r.rank + 1);
     for (uint32_t i = 0; i < r.rank; i++) {
         uint64_t size = s->type.axes[i].size;
-        r.empty = r.empty || size == 0;
+        r.empty = r.hollow = r.empty || size == 0;
         if (size > 1)
             r.digits[r.digit_count++] =
                 (struct digit){1, size, 1, (uint8_t)i, (uint8_t)i};
@@ -271,14 +271,17 @@ void regions_slice(struct regions *v, size_t first, uint32_t axis, uint64_t lo,
     for (size_t k = first; k < end && !v->failed; k++) {
         struct results to = {v, k, false};
         struct region r = v->p[k];
-        if (r.empty)
+        if (r.empty && !r.hollow)
             continue;
         if (is_inside(&r, &c)) {
             v->p[k].start[axis] -= lo;
             continue;
         }
         cut(&to, &r, &c);
-        v->p[k].empty = !to.any;
+        if (!to.any) {
+            v->p[k].empty = true;
+            v->p[k].hollow = false;
+        }
     }
 }
 
@@ -379,7 +382,7 @@ void regions_part(struct regions *v, size_t first, uint32_t axis,
     for (size_t k = first; k < end && !v->failed; k++) {
         struct results to = {v, k, false};
         struct region r = copy_of(v, &v->p[k]);
-        if (r.empty)
+        if ((r.empty && !r.hollow) || inner == 0)
             axis_insert(&v->p[k], axis);
         else
             part(&to, &r, axis, inner);

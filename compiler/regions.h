@@ -43,7 +43,8 @@ struct region {
     uint32_t rank; /* of the value */
     uint32_t digit_count;
     bool empty;
-    bool cut;                        /* empty, and a part of what it was */
+    bool hollow; /* empty since its source is; cut like others, for claims */
+    bool cut;    /* hollow, and a part of what it was */
     uint64_t start[REGION_MAX_RANK]; /* of each axis of the value */
     uint64_t lo[TTSB_MAX_RANK];      /* of each axis of the source */
     struct digit *digits;            /* by axis, then by falling step */

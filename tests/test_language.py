@@ -85,11 +85,11 @@ class Known(Holder):
     """Small values whose bytes are plain to see."""
 
     def given(self, body, tensors):
-        """tensors: of u8 or f32, as their numbers are integers or not."""
+        """tensors: of u8 where their numbers are integers, else of f32."""
         (self.dir / "s.yaml").write_text(HEAD + body)
         made = {}
         for name, (sizes, data) in tensors.items():
-            dtype = "F32" if any(isinstance(x, float) for x in data) else "U8"
+            dtype = "U8" if any(isinstance(x, int) for x in data) else "F32"
             made[name] = (dtype, sizes, num.encode(dtype, data))
         ck.write(self.dir / "c.safetensors", made)
 
