@@ -7,8 +7,19 @@ import unittest
 
 import checkpoints as ck
 
-# Spec, manifests, tensors.
-COVERED = (("community/vocos_mel_24khz.yaml", ["vocos_mel_24khz"], 83),
+# Spec, manifests (of each source, where there are several), tensors.
+COVERED = (("community/chatterbox_s3gen.yaml", ["chatterbox_s3gen"], 2490),
+           ("community/cosyvoice2_0.5b.yaml",
+            {"llm": "cosyvoice2_0.5b_llm", "flow": "cosyvoice2_0.5b_flow",
+             "hift": "cosyvoice2_0.5b_hift"}, 1744),
+           ("community/dia_1.6b.yaml", ["dia_1.6b_orig"], 343),
+           ("community/kokoro_82m.yaml", ["kokoro_82m_flat"], 548),
+           ("community/mimi.yaml", ["mimi_moshi_orig"], 318),
+           ("community/mms_tts_eng.yaml", ["mms_tts_eng"], 762),
+           ("community/openaudio_s1_codec.yaml", ["openaudio_modded_dac"], 535),
+           ("community/vocos_mel_24khz.yaml", ["vocos_mel_24khz"], 83),
+           ("community/xtts_v2.yaml", ["xtts_v2"], 963),
+           ("examples/minilm.yaml", ["minilm"], 104),
            ("indextts2/bigvgan.yaml", ["bigvgan"], 783),
            ("indextts2/campplus.yaml", ["campplus"], 937),
            ("indextts2/feat.yaml", ["feat1", "feat2"], 2),
@@ -24,37 +35,55 @@ COUNTER = ".num_batches_tracked"              # of a BatchNorm: it may be absent
 
 
 def shapes_of(manifests):
-    return {name: shape for m in manifests for name, shape in ck.manifest(m).items()}
+    """{source: {name: (dtype, shape)}}; a single source is called ""."""
+    if isinstance(manifests, dict):
+        return {source: ck.manifest(m) for source, m in manifests.items()}
+    return {"": {name: t for m in manifests for name, t in ck.manifest(m).items()}}
 
 
 class Specs(unittest.TestCase):
     def setUp(self):
         holder = tempfile.TemporaryDirectory()
         self.addCleanup(holder.cleanup)
-        self.ckpt = pathlib.Path(holder.name) / "x.safetensors"
+        self.dir = pathlib.Path(holder.name)
+
+    def check(self, spec, shapes, code=0):
+        args = []
+        for source, tensors in shapes.items():
+            path = self.dir / f"{source}.safetensors"
+            ck.write_sparse(path, tensors)
+            args += ["--source", f"{source}={path}"] if source else [path]
+        return ck.ttswc("check", ck.SPECS / spec, *args, code=code)
 
     def test_exact_cover(self):
         for spec, manifests, count in COVERED:
             shapes = shapes_of(manifests)
-            self.assertEqual(len(shapes), count)
-            ck.write_sparse(self.ckpt, shapes)
-            out, err = ck.ttswc("check", ck.SPECS / spec, self.ckpt)
-            self.assertEqual(out.split()[1:], [f"{count}/{count}"])
+            self.assertEqual(sum(map(len, shapes.values())), count)
+            out, err = self.check(spec, shapes)
+            self.assertEqual(out.split()[1::2],
+                             [f"{len(t)}/{len(t)}" for s, t in shapes.items() if s]
+                             + [f"{count}/{count}"])
             self.assertEqual(err, "")
 
     def test_one_less(self):
         for spec, manifests, count in COVERED:
             shapes = shapes_of(manifests)
-            needed = [n for n in sorted(shapes) if not n.endswith(COUNTER)]
+            tensors = list(shapes.values())[-1]
+            needed = [n for n in sorted(tensors) if not n.endswith(COUNTER)]
             lost = needed[len(needed) // 2]
-            del shapes[lost]
-            ck.write_sparse(self.ckpt, shapes)
-            out, err = ck.ttswc("check", ck.SPECS / spec, self.ckpt, code=1)
+            del tensors[lost]
+            out, _ = self.check(spec, shapes, code=1)
             self.assertIn(f"{count - 1}/{count}, 1 missing: {lost}", out)
+
+    def test_every_spec_is_covered(self):
+        have = {f"community/{p.name}" for p in ck.SPECS.glob("community/*.yaml")}
+        self.assertEqual(have, {s for s, _, _ in COVERED if s in have})
 
     def test_every_manifest_is_covered(self):
         have = {p.stem for p in (ck.FIXTURES / "manifests").glob("*.json")}
-        self.assertEqual(have, {m for _, manifests, _ in COVERED for m in manifests})
+        self.assertEqual(have, {
+            m for _, given, _ in COVERED
+            for m in (given.values() if isinstance(given, dict) else given)})
 
 
 if __name__ == "__main__":

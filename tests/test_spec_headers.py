@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""The generated header of every shipped spec: clean in C11 and in C++17, the
+model's own name in front of all it defines.
+
+Argument: a C compiler."""
+import concurrent.futures
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import checkpoints as ck
+
+CC = sys.argv[1] if len(sys.argv) > 1 else "cc"
+CXX = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
+USE = '#include "{header}"\nstruct {prefix}_weights *here(struct {prefix}_weights *w);\n' \
+    'struct {prefix}_weights *here(struct {prefix}_weights *w) {{ return w; }}\n'
+
+
+def specs():
+    """Those with a map, not what they include; of links only the target."""
+    return sorted(p for p in ck.SPECS.rglob("*.yaml") if not p.parent.is_symlink()
+                  and "\nmap:\n" in p.read_text())
+
+
+def model(spec):
+    line, = (x for x in spec.read_text().splitlines() if x.startswith("model: "))
+    return "".join(c if c.isalnum() else "_" for c in line[len("model: "):])
+
+
+def compiled(folder, spec):
+    header = folder / f"{spec.stem}_weights.h"     # features.h is the system's
+    ck.ttswc("header", spec, "-o", header)
+    text = USE.format(header=header.name, prefix=model(spec))
+    for compiler, suffix, standard in ((CC, "c", "c11"), (CXX, "cc", "c++17")):
+        source = folder / f"{spec.stem}.{suffix}"
+        source.write_text(text)
+        done = subprocess.run(
+            [compiler, f"-std={standard}", *WARNINGS, "-fsyntax-only",
+             f"-I{ck.ROOT / 'runtime'}", f"-I{folder}", source],
+            capture_output=True, text=True)
+        assert done.returncode == 0, (spec, standard, done.stderr[:2000])
+
+
+class Headers(unittest.TestCase):
+    def test_every_spec(self):
+        self.assertIsNotNone(CXX)
+        found = specs()
+        self.assertGreater(len(found), 15)
+        with tempfile.TemporaryDirectory() as holder:
+            folder = pathlib.Path(holder)
+            with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                for _ in pool.map(lambda s: compiled(folder, s), found):
+                    pass
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
