@@ -15,13 +15,27 @@ HEAD = """\
 ttsw: 1
 model: endless
 revision: 1
-source_dtype: u8
+source_dtype: f32
 store: f32
+weight_norm: legacy
 layout: [s, a, b]
 """
 TENSORS = "map:\n  - tensors:\n"
 SPLIT = "map:\n  - split:\n    - source: %s\n      axis: a\n      into:\n"
 LIMIT = 300  # seconds
+
+
+def nested(depth, n=9000):
+    """Computed values whose cuts do not meet: thousands of pieces each."""
+    term = f"scale(add(w [a={n}], v [a={n}]), 2.0)"
+    for i in range(depth + 1):
+        if i > 0:
+            term = f"add(interleave(a, {term}, u{i} [a={n}]), v{i} [a={2 * n}])"
+            n *= 2
+        term = (f"merge(unmerge(interleave(a, {term}, z{i} [a={n}]), a -> s={2 * n // 3} "
+                "* b=3), s * b -> a)")
+        n *= 2
+    return term
 
 
 def lines(make, n):
@@ -92,6 +106,21 @@ class Endless(unittest.TestCase):
                  "b, j..j+1))\n", "E0216")
         self.end(TENSORS + "      x: concat(a, each i 0..2, concat(b, each j 0..29999, "
                  f"{cell % (2, 30000)}))\n", "E0307")
+
+    def test_pieces_of_values(self):
+        """A value of many pieces, in one term."""
+        many = "unmerge(interleave(a, w{i} [a=%d], v{i} [a=%d]), a -> s=%d * b=3)"
+        loop = "map:\n  - for: {i: 0..%d}\n    tensors:\n      x{i}: "
+        self.end(TENSORS + f"      x: {nested(1)}\n")
+        self.end(TENSORS + f"      x: {nested(4)}\n", "E0216")
+        self.end(loop % 10 + many % (60000, 60000, 40000) + "\n")
+        self.end(loop % 4000000 + many % (60000, 60000, 40000) + "\n", "E0216")
+        self.end(loop % 4000000 + many % (90000, 90000, 60000) + "\n", "E0216")
+        split = (SPLIT % (many % (60000, 60000, 40000)).replace("{i}", "")).replace(
+            "axis: a", "axis: s")
+        self.end(split + lines(lambda k: f"x{k}: {k}", 40000), "E0216")
+        self.end(TENSORS + "      x: rope_half(weight_norm(w, keep=a) [a=2**40, b=1], a, "
+                 "heads=2**38, dims=2)\n", "E0216")
 
     def test_bodies(self):
         def nested(depth):
