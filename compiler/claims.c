@@ -200,17 +200,26 @@ static struct use *uses_of(struct arena *a, const struct regions *v, size_t *n)
     return p;
 }
 
-static bool same_grid(const struct grid *x, const struct grid *y)
+/* Equal grids are equal, and stand side by side when sorted. */
+static int compare_grids(const void *x, const void *y)
 {
-    if (x->count != y->count || memcmp(x->lo, y->lo, sizeof x->lo) != 0)
-        return false;
-    for (uint32_t i = 0; i < x->count; i++)
-        if (x->digits[i].from != y->digits[i].from ||
-            x->digits[i].by != y->digits[i].by ||
-            x->digits[i].count != y->digits[i].count)
-            return false;
-    return true;
+    const struct grid *a = x, *b = y;
+    int order = (a->count > b->count) - (a->count < b->count);
+    for (uint32_t i = 0; i < TTSB_MAX_RANK && order == 0; i++)
+        order = (a->lo[i] > b->lo[i]) - (a->lo[i] < b->lo[i]);
+    for (uint32_t i = 0; i < a->count && order == 0; i++) {
+        const struct digit *d = &a->digits[i], *e = &b->digits[i];
+        order = d->by != e->by ? (d->by > e->by ? 1 : -1)
+                               : (d->count > e->count) - (d->count < e->count);
+    }
+    return order;
 }
+
+/* Claims while they are made. */
+struct claiming {
+    struct arena *a;
+    uint64_t most, boxes; /* of magnitudes, made on the way */
+};
 
 static int compare_boxes(const void *x, const void *y, void *axis)
 {
@@ -221,11 +230,14 @@ static int compare_boxes(const void *x, const void *y, void *axis)
 
 /* Regions of one weight norm may share rows of its magnitude: their union, as
  * ranges of the kept axis. */
-static void unite(struct arena *a, struct claimed *c, const struct leaf *g)
+static void unite(struct claiming *x, struct claimed *c, const struct leaf *g)
 {
     uint64_t n = claimed_box_count(c, g->type), m = 0;
-    struct box *boxes = arena_new(a, struct box, n);
+    struct box *boxes;
     uint32_t axis = g->keep;
+    if (!size_add(x->boxes, n, &x->boxes) || x->boxes > x->most)
+        return;
+    boxes = arena_new(x->a, struct box, n);
     claimed_boxes(c, g->type, boxes);
     qsort_r(boxes, (size_t)n, sizeof *boxes, compare_boxes, &axis);
     for (uint64_t i = 0; i < n; i++) {
@@ -236,46 +248,64 @@ static void unite(struct arena *a, struct claimed *c, const struct leaf *g)
         else if (end > last->lo[axis] + last->n[axis])
             last->n[axis] = end - last->lo[axis];
     }
-    *c = (struct claimed){arena_new(a, struct grid, m), 0};
+    *c = (struct claimed){arena_new(x->a, struct grid, m), 0};
     for (; c->n < m; c->n++) {
-        struct grid *x = &c->p[c->n];
+        struct grid *y = &c->p[c->n];
         uint64_t size = boxes[c->n].n[axis];
-        x->lo[axis] = boxes[c->n].lo[axis];
-        x->digits = arena_new(a, struct digit, 1);
-        x->digits[0] = (struct digit){1, size, 1, 0, (uint8_t)axis};
-        x->count = size > 1;
+        y->lo[axis] = boxes[c->n].lo[axis];
+        y->digits = arena_new(x->a, struct digit, 1);
+        y->digits[0] = (struct digit){1, size, 1, 0, (uint8_t)axis};
+        y->count = size > 1;
     }
 }
 
-static struct claimed claim_of(struct arena *a, const struct use *u, size_t n)
+/* The magnitude is there where a direction has no elements. */
+static bool is_used(const struct use *u)
 {
-    struct claimed c = {arena_new(a, struct grid, n), 0};
-    for (size_t i = 0; i < n; i++) {
-        struct grid g;
-        if (u[i].r->empty && !(u[i].is_g && u[i].r->hollow))
-            continue;
-        g = grid_of(a, u[i].r, u[i].is_g);
-        if (!u[i].is_g || c.n == 0 || !same_grid(&g, &c.p[c.n - 1]))
-            c.p[c.n++] = g;
-    }
-    if (u->is_g && c.n > 1)
-        unite(a, &c, u->leaf);
+    uint64_t n;
+    return !u->r->empty || (u->is_g && u->r->hollow &&
+                            type_elements(u->leaf->type, &n) && n > 0);
+}
+
+static struct claimed claim_of(struct claiming *x, const struct use *u,
+                               size_t n)
+{
+    struct claimed c = {arena_new(x->a, struct grid, n), 0};
+    size_t m = 0;
+    for (size_t i = 0; i < n; i++)
+        if (is_used(&u[i]))
+            c.p[c.n++] = grid_of(x->a, u[i].r, u[i].is_g);
+    if (!u->is_g || c.n < 2)
+        return c;
+    qsort(c.p, c.n, sizeof *c.p, compare_grids);
+    for (size_t i = 0; i < c.n; i++)
+        if (m == 0 || compare_grids(&c.p[i], &c.p[m - 1]) != 0)
+            c.p[m++] = c.p[i];
+    c.n = m;
+    if (c.n > 1)
+        unite(x, &c, u->leaf);
     return c;
+}
+
+static struct leaf_claims collect(struct claiming *x, const struct regions *v)
+{
+    struct leaf_claims out = {0};
+    size_t n, k;
+    struct use *uses = uses_of(x->a, v, &n);
+    out.p = arena_new(x->a, struct leaf_claim, n);
+    for (size_t i = 0; i < n && x->boxes <= x->most; i = k) {
+        for (k = i; k < n && uses[k].leaf == uses[i].leaf; k++)
+            ;
+        out.p[out.n++] = (struct leaf_claim){
+            uses[i].leaf, claim_of(x, &uses[i], k - i), uses[i].r->cut};
+    }
+    return out;
 }
 
 struct leaf_claims claims_of(struct arena *a, const struct regions *v)
 {
-    struct leaf_claims out = {0};
-    size_t n, k;
-    struct use *uses = uses_of(a, v, &n);
-    out.p = arena_new(a, struct leaf_claim, n);
-    for (size_t i = 0; i < n; i = k) {
-        for (k = i; k < n && uses[k].leaf == uses[i].leaf; k++)
-            ;
-        out.p[out.n++] = (struct leaf_claim){
-            uses[i].leaf, claim_of(a, &uses[i], k - i), uses[i].r->cut};
-    }
-    return out;
+    struct claiming x = {a, TTSB_SIZE_MAX, 0};
+    return collect(&x, v);
 }
 
 static int compare_leaf(const void *key, const void *entry)
@@ -308,9 +338,13 @@ static const struct claimed *kept(struct arena *a, const struct claimed *c)
     return out;
 }
 
-void claims_write(struct arena *a, const struct regions *v)
+bool claims_write(struct arena *a, struct regions *v)
 {
-    struct leaf_claims claims = claims_of(v->a, v);
+    struct claiming x = {v->a, CLAIMS_MAX, 0};
+    struct leaf_claims claims = collect(&x, v);
+    v->work += x.boxes < CLAIMS_MAX ? x.boxes : CLAIMS_MAX;
+    if (x.boxes > CLAIMS_MAX)
+        return false;
     for (size_t i = 0; i < claims.n; i++) {
         struct leaf *leaf = claims.p[i].leaf;
         const struct claimed *c = &claims.p[i].claimed;
@@ -319,4 +353,5 @@ void claims_write(struct arena *a, const struct regions *v)
         if (claimed_elements(c) != all || claims.p[i].cut)
             leaf->claimed = kept(a, c);
     }
+    return true;
 }

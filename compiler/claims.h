@@ -42,8 +42,11 @@ struct leaf_claims claims_of(struct arena *a, const struct regions *v);
 const struct claimed *claims_find(const struct leaf_claims *v,
                                   const struct leaf *leaf);
 
-/* Writes `claimed` of each leaf of a value; the structures go to `a`. */
-void claims_write(struct arena *a, const struct regions *v);
+/* Writes `claimed` of each leaf of a value; the structures go to `a`. False,
+ * and nothing written, if that takes more than CLAIMS_MAX boxes of magnitudes;
+ * adds them to v->work. */
+#define CLAIMS_MAX 262144
+bool claims_write(struct arena *a, struct regions *v);
 
 uint64_t claimed_elements(const struct claimed *c);
 

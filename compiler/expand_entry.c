@@ -61,15 +61,35 @@ void expansion_too_many(struct typing *t, struct span at)
                   REGIONS_MAX);
 }
 
+/* A cut value's claims; its pieces count as terms, so that expansion ends. */
+static bool claim(struct expansion *x, struct typing *t,
+                  const struct term *term, const struct step *s)
+{
+    uint64_t work;
+    bool ok = plan_claims(x->a, s, &work);
+    if (!ok)
+        expansion_too_many(t, term->at);
+    if (work <= 1)
+        return ok;
+    if (work - 1 < TYPING_MAX_WORK - x->terms) {
+        x->terms += work - 1;
+        return ok;
+    }
+    if (ok && !x->stopped)
+        typing_report(t, "E0216", term->at,
+                      "more than %d terms and pieces of values",
+                      TYPING_MAX_WORK);
+    x->stopped = true;
+    return false;
+}
+
 const struct step *expansion_value(struct expansion *x, struct typing *t,
                                    const struct term *term)
 {
     size_t first = x->model->leaf_count;
     const struct step *s = typing_step(t, term);
-    if (s != NULL && t->cut && !plan_claims(x->a, s)) {
-        expansion_too_many(t, term->at);
+    if (s != NULL && t->cut && !claim(x, t, term, s))
         s = NULL;
-    }
     for (size_t i = first; s == NULL && i < x->model->leaf_count; i++)
         x->model->leaves[i]->broken = true;
     return s;

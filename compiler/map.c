@@ -138,27 +138,18 @@ static bool is_empty(const struct leaf *leaf)
     return elements == 0;
 }
 
-static bool has_node(const struct regions *v)
-{
-    bool node = false;
-    for (size_t i = 0; i < v->n && !node; i++)
-        node = v->p[i].node != NULL;
-    return node;
-}
-
-/* The sources of a value in order of use. Without a region are those of a
- * node, tensors without elements, and sources of a split that another piece
- * has, which are left out. */
+/* The sources of a value in order of use. Without a region are tensors without
+ * elements, and sources of a split that another piece has, which are left
+ * out. */
 static void put_uses(struct mapping *w, const struct output *o,
                      const struct regions *v)
 {
     const char *separator = "";
     struct leaf_claims claims = claims_of(v->a, v);
-    bool node = has_node(v);
     for (uint32_t i = 0; i < o->leaf_count; i++) {
         const struct leaf *leaf = output_leaf(w->m, o, i);
         const struct claimed *c = claims_find(&claims, leaf);
-        if (c == NULL && !is_empty(leaf) && !(node && plan_uses(o->step, leaf)))
+        if ((c == NULL || c->n == 0) && !is_empty(leaf))
             continue;
         text_c(&w->t, separator);
         put_use(w, leaf, c != NULL ? c : leaf->claimed);
@@ -210,11 +201,12 @@ static void put_output(struct mapping *w, uint32_t i)
     end_column(&w->t, from, NAME_WIDTH);
     text_format(&w->t, "%s%s%s<- ", alias ? "ALIAS " : "",
                 o->absent ? "ABSENT " : "", o->missing ? "MISSING " : "");
+    count_output(w, o, &v);
+    plan_sources(&v);
     put_uses(w, made, &v);
     text_c(&w->t, "  = ");
     contract_readable(&w->t, w->m, o);
     put_place(&w->t, o->where.at);
-    count_output(w, o, &v);
     arena_release(&scratch);
 }
 

@@ -4,6 +4,8 @@
  */
 #include "plan.h"
 
+#include <stdlib.h>
+
 #include "claims.h"
 
 bool plan_is_node(const struct step *s)
@@ -187,19 +189,67 @@ static void add_value(struct regions *v, const struct step *s)
     }
 }
 
+/* --- nodes --- */
+
+/* Operand number k of a node; NULL if it has no more. */
+static const struct step *operand(const struct step *node, size_t k)
+{
+    if (node->part_count > 0)
+        return k < node->part_count ? node->parts[k] : NULL;
+    if (k == 1 && node->op != OP_L2_NORMALIZE)
+        return node->other;
+    return k == 0 ? node->arg : NULL;
+}
+
+static int compare_nodes(const void *x, const void *y)
+{
+    const struct step *a = *(const struct step *const *)x;
+    const struct step *b = *(const struct step *const *)y;
+    return (a > b) - (a < b);
+}
+
+/* The nodes of the regions from `first` on, each once. */
+static const struct step **nodes_of(const struct regions *v, size_t first,
+                                    size_t *count)
+{
+    const struct step **p = arena_new(v->a, const struct step *, v->n - first);
+    size_t n = 0;
+    for (size_t i = first; i < v->n; i++)
+        if (v->p[i].node != NULL)
+            p[n++] = v->p[i].node;
+    qsort(p, n, sizeof *p, compare_nodes);
+    *count = 0;
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || p[i] != p[i - 1])
+            p[(*count)++] = p[i];
+    return p;
+}
+
+/* A value among others; it fails if it could not be settled. */
+static void add_checked(struct regions *v, const struct step *s)
+{
+    size_t first = v->n;
+    uint64_t n;
+    add_value(v, s);
+    n = v->failed ? 0 : regions_settled(v, first);
+    v->work += n > v->n - first ? n : v->n - first;
+    v->failed = v->failed || n > REGIONS_MAX;
+}
+
 /* --- public --- */
 
 bool plan_uses(const struct step *s, const struct leaf *leaf)
 {
     bool uses = s->leaf != NULL &&
                 (s->leaf == leaf || s->g == leaf || s->leaf->twin == leaf);
+    if (plan_is_node(s)) {
+        for (size_t k = 0; operand(s, k) != NULL && !uses; k++)
+            uses = plan_uses(operand(s, k), leaf);
+        return uses;
+    }
     for (size_t i = 0; i < s->part_count && !uses; i++)
         uses = plan_uses(s->parts[i], leaf);
-    if (uses || s->arg == NULL)
-        return uses;
-    return plan_uses(s->arg, leaf) ||
-           (s->part_count == 0 && plan_is_node(s) && s->op != OP_L2_NORMALIZE &&
-            plan_uses(s->other, leaf));
+    return uses || (s->arg != NULL && plan_uses(s->arg, leaf));
 }
 
 struct regions plan_value(struct arena *a, const struct step *s)
@@ -220,25 +270,27 @@ struct regions plan_part(struct arena *a, const struct step *s, uint32_t axis,
     return v;
 }
 
-bool plan_claims(struct arena *a, const struct step *s)
+void plan_sources(struct regions *v)
+{
+    for (size_t first = 0, end; first < v->n && !v->failed; first = end) {
+        size_t count;
+        const struct step **nodes = nodes_of(v, first, &count);
+        end = v->n;
+        for (size_t i = 0; i < count; i++)
+            for (size_t k = 0; operand(nodes[i], k) != NULL; k++)
+                add_checked(v, operand(nodes[i], k));
+    }
+}
+
+bool plan_claims(struct arena *a, const struct step *s, uint64_t *work)
 {
     struct arena scratch = {0};
     struct regions v = {.a = &scratch};
-    bool ok = true;
-    add_value(&v, s);
-    if (!v.failed)
-        claims_write(a, &v);
-    for (size_t i = 0; i < v.n && ok; i++) {
-        const struct step *node = v.p[i].node;
-        for (size_t k = 0; node != NULL && k < node->part_count && ok; k++)
-            ok = plan_claims(a, node->parts[k]);
-        if (node == NULL || node->part_count > 0)
-            continue;
-        ok = plan_claims(a, node->arg) &&
-             (node->op == OP_L2_NORMALIZE || plan_claims(a, node->other));
-    }
-    regions_settle(&v);
-    ok = ok && !v.failed;
+    bool ok;
+    add_checked(&v, s);
+    plan_sources(&v);
+    ok = !v.failed && claims_write(a, &v);
+    *work = v.work;
     arena_release(&scratch);
     return ok;
 }

@@ -22,9 +22,13 @@ struct regions plan_value(struct arena *a, const struct step *s);
 struct regions plan_part(struct arena *a, const struct step *s, uint32_t axis,
                          uint64_t lo, uint64_t n);
 
+/* Appends the regions of what a value's nodes are computed from, and of what
+ * is below, each node's once; not settled. So all sources are there. */
+void plan_sources(struct regions *v);
+
 /* Writes to each leaf of a value which part of it is used (`claimed`). False if
- * that cannot be said: too many regions. */
-bool plan_claims(struct arena *a, const struct step *s);
+ * that cannot be said: too many regions. *work is how many were made. */
+bool plan_claims(struct arena *a, const struct step *s, uint64_t *work);
 
 /* Whether a leaf is one of a value's sources. */
 bool plan_uses(const struct step *s, const struct leaf *leaf);

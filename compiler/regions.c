@@ -5,6 +5,8 @@
  */
 #include "regions.h"
 
+#include "size.h"
+
 /* --- making regions --- */
 
 /* With room for one digit more. */
@@ -446,6 +448,34 @@ void regions_settle(struct regions *v)
 }
 
 /* --- questions --- */
+
+/* How many regions flatten() makes of one. */
+static uint64_t flat_count(const struct region *r)
+{
+    struct digit digits[REGION_MAX_DIGITS];
+    struct region c = *r;
+    uint64_t n = 1;
+    c.digits = digits;
+    memcpy(digits, r->digits, r->digit_count * sizeof *digits);
+    join_digits(&c);
+    for (uint32_t i = crowded(&c); i < c.digit_count; i = crowded(&c)) {
+        if (!size_mul(n, digits[i].count, &n))
+            return TTSB_SIZE_MAX;
+        digit_remove(&c, i);
+    }
+    return n;
+}
+
+uint64_t regions_settled(const struct regions *v, size_t first)
+{
+    uint64_t n = 0, count = 0;
+    for (size_t i = first; i < v->n; i++) {
+        count += !v->p[i].empty;
+        if (!v->p[i].empty && !size_add(n, flat_count(&v->p[i]), &n))
+            n = TTSB_SIZE_MAX;
+    }
+    return count > 1 ? n : count;
+}
 
 uint64_t region_elements(const struct region *r)
 {

@@ -54,7 +54,8 @@ struct regions {
     struct arena *a;
     struct region *p;
     size_t n, capacity;
-    bool failed; /* more regions or digits than there may be */
+    bool failed;   /* more regions or digits than there may be */
+    uint64_t work; /* regions and boxes made for it, see plan_claims */
 };
 
 /* A source, whole and in its order. */
@@ -87,6 +88,9 @@ void regions_spread(struct regions *v, size_t first, uint32_t axis, uint64_t k,
 /* Joins digits that are contiguous on both sides, takes out empty regions;
  * where there are several, each has one digit for an axis at most. */
 void regions_settle(struct regions *v);
+
+/* How many regions there would be, of those from `first` on alone. */
+uint64_t regions_settled(const struct regions *v, size_t first);
 
 /* Elements of a region. */
 uint64_t region_elements(const struct region *r);
