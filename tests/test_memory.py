@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Memory of compile: at -j2 at most 16 MiB + 512 bytes for each source or
 output tensor + 4 times the bytes of headers, specs and META, whatever the
-payload, with a map too. Held by RLIMIT_DATA, which counts private writable
+payload, with a map too. Computed values add 1 MiB a thread where they are read
+as they are stored, 8 where operands are permuted, for each depth, and up to four
+times; norms, their tables. Held by RLIMIT_DATA, which counts private writable
 memory."""
 import hashlib
 import pathlib
@@ -18,7 +20,7 @@ model: memory
 revision: 1
 source_dtype: f32
 store: {matrix: f16, vector: f32}
-layout: [out, in]
+layout: [n, out, in]
 weight_norm: legacy
 map:
 """
@@ -32,6 +34,26 @@ MANY = """\
   - for: {i: 0..20000}
     tensors:
       "t.{i}.bias": "layers.{i}.bias [out=8]"
+"""
+
+BOOKS = """\
+  - tensors:
+      books: stack(n, each j 0..64, div({j}.sum [out=4096, in=8],
+             max({j}.count [out=4096], 1e-5)))
+"""
+TURNED = """\
+  - tensors:
+      q.weight: rope_half(add(q.weight [out=4096, in=512], q.more [out=4096]), out,
+                heads=64, dims=32)
+      k.weight: rope_half(mul(add(k.weight [out=4096, in=512], k.more [out=4096]), k.gain
+                [out=4096]), out, heads=64, dims=32)
+"""
+PERMUTED = """\
+  - tensors:
+      w.weight: transpose(mul(a.weight [in=2048, out=4096],
+                b.weight [in=2048, out=4096])) [out=4096, in=2048]
+      v.weight: mul(transpose(c.weight [in=2048, out=4096]) [out=4096, in=2048],
+                transpose(d.weight [in=2048, out=4096]) [out=4096, in=2048])
 """
 
 
@@ -49,14 +71,14 @@ class Memory(unittest.TestCase):
         self.out = self.dir / "x.ttsb"
         self.spec = self.dir / "x.yaml"
 
-    def held(self, outputs, sources):
+    def held(self, outputs, sources, computed=0):
         """Compiles once to learn META's size, then under the limit."""
         args = ("compile", "-q", "-j2", self.spec, self.ckpt, "-o", self.out)
         ck.ttswc(*args)
         with open(self.ckpt, "rb") as file:
             header = struct.unpack("<Q", file.read(8))[0]
         texts = header + self.spec.stat().st_size + meta_bytes(self.out)
-        limit = (16 << 20) + 512 * (outputs + sources) + 4 * texts
+        limit = (16 + 2 * computed << 20) + 512 * (outputs + sources) + 4 * texts
         self.out.unlink()
         ck.ttswc(*args, "--map", self.dir / "x.map", preexec_fn=lambda: resource.setrlimit(
             resource.RLIMIT_DATA, (limit, limit)))
@@ -85,6 +107,21 @@ class Memory(unittest.TestCase):
         ck.write_sparse(self.ckpt, {
             f"layers.{i}.bias": ("F32", [8]) for i in range(20000)})
         self.held(20000, 20000)
+
+    def computed(self, spec, shapes, computed):
+        self.spec.write_text(HEAD + spec)
+        ck.write_sparse(self.ckpt, {n: ("F32", s) for n, s in shapes.items()})
+        self.held(spec.count(": "), len(shapes), computed)
+
+    def test_computed_values(self):
+        """However many nodes a value has, and regions a node."""
+        big = {f"{n}.weight": [4096, 512] for n in "qk"}
+        vectors = {f"{n}.{x}": [4096] for n, x in (("q", "more"), ("k", "more"), ("k", "gain"))}
+        matrices = {f"{n}.weight": [2048, 4096] for n in "abcd"}
+        self.computed(BOOKS, {f"{j}.sum": [4096, 8] for j in range(64)}
+                      | {f"{j}.count": [4096] for j in range(64)}, 4)
+        self.computed(TURNED, big | vectors, 2)
+        self.computed(PERMUTED, matrices, 8)
 
     def test_pinned(self):
         """Files are hashed through small buffers, several at once."""
