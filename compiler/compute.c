@@ -23,6 +23,18 @@ struct operand {
     uint64_t elements;
 };
 
+/* Buffers that are free between two calls of any node that has them: what
+ * gather.c remembers is told apart by leaves and nodes. */
+struct slot {
+    struct buffers *arg, *other;
+    double *chunk; /* NODE_CHUNK; the other operand's elements */
+};
+
+struct level {
+    struct slot slots[COMPUTE_SLOTS];
+    struct level *below;
+};
+
 struct computed {
     const struct step *step;
     struct operand arg, other; /* other.s.b NULL: a table, or none */
@@ -30,32 +42,35 @@ struct computed {
     /* Element e has table[e / inner % keep]; of norms over an axis of this
      * size, table[e / (keep * inner) * inner + e % inner]. */
     uint64_t keep, inner;
-    double *chunk; /* NODE_CHUNK; the other operand's elements */
+    struct slot *slot;
     const struct leaf *unread;
     const struct checkpoint *allowed; /* NULL: no source may */
 };
 
 /* --- operands --- */
 
+/* With the buffers *b, taken if there are none yet. */
 static bool operand_open(const struct computing *x, const struct step *s,
-                         struct operand *out)
+                         struct buffers **b, struct operand *out)
 {
+    struct computing below = *x;
+    if (*b == NULL)
+        *b = buffers_new(x->p->checkpoint, NODE_SLAB);
+    if (x->level->below == NULL)
+        x->level->below = arena_new(x->a, struct level, 1);
+    below.level = x->level->below;
     type_elements(s->type, &out->elements);
-    out->s = (struct assembly){.type = s->type,
-                               .dtype = TTSB_F64,
-                               .norms = x->norms,
-                               .b = buffers_new(x->p->checkpoint, NODE_SLAB)};
+    out->s = (struct assembly){
+        .type = s->type, .dtype = TTSB_F64, .norms = x->norms, .b = *b};
     out->s.regions = plan_value(x->a, s);
     assemble_begin(&out->s);
-    return computed_open(x, &out->s.regions);
+    return computed_open(&below, &out->s.regions);
 }
 
 static void operand_close(struct operand *o)
 {
-    if (o->s.b == NULL)
-        return;
-    computed_close(&o->s.b->gather, &o->s.regions);
-    buffers_release(o->s.b);
+    if (o->s.b != NULL)
+        computed_close(&o->s.b->gather, &o->s.regions);
     o->s.b = NULL;
 }
 
@@ -94,7 +109,7 @@ static double *read_table(const struct computing *x, struct computed *c,
     struct operand o;
     double *table = NULL;
     int error = 0;
-    bool ok = operand_open(x, s, &o);
+    bool ok = operand_open(x, s, &c->slot->other, &o);
     if (ok)
         table = buffers_take((size_t)o.elements * sizeof *table);
     for (uint64_t at = 0; ok && at < o.elements && error == 0;
@@ -121,9 +136,9 @@ static bool for_each(const struct computing *x, struct computed *c,
          at += NODE_CHUNK) {
         uint64_t rest = c->arg.elements - at;
         uint64_t n = rest < NODE_CHUNK ? rest : NODE_CHUNK;
-        error = operand_read(c, &c->arg, at, n, c->chunk);
+        error = operand_read(c, &c->arg, at, n, c->slot->chunk);
         if (error == 0)
-            add(to, c->chunk, at, n);
+            add(to, c->slot->chunk, at, n);
     }
     return fail_read(x, c, error);
 }
@@ -257,7 +272,7 @@ static bool open_other(const struct computing *x, struct computed *c)
 {
     const struct step *s = c->step;
     if (s->axis == AXIS_NONE)
-        return operand_open(x, s->other, &c->other);
+        return operand_open(x, s->other, &c->slot->other, &c->other);
     c->table = read_table(x, c, s->other);
     c->keep = s->type.axes[s->axis].size;
     c->inner = type_stride(s->type, s->axis);
@@ -274,28 +289,76 @@ static enum kernel_binary kernel_op(enum op op)
 
 /* --- nodes --- */
 
-static bool open_node(const struct computing *x, struct region *r)
+static bool open_node(const struct computing *x, struct computed *c)
 {
-    const struct step *s = r->node;
-    struct computed *c = arena_new(x->a, struct computed, 1);
+    const struct step *s = c->step;
     bool spectral = s->op == OP_SPECTRAL_NORM;
-    c->step = s;
-    c->chunk = buffers_take(NODE_SLAB);
+    if (c->slot->chunk == NULL)
+        c->slot->chunk = buffers_take(NODE_SLAB);
     c->allowed = taint_possible(s) ? x->p->checkpoint : NULL;
-    r->computed = c;
-    if (!operand_open(x, spectral ? s->parts[0] : s->arg, &c->arg))
+    if (!operand_open(x, spectral ? s->parts[0] : s->arg, &c->slot->arg,
+                      &c->arg))
         return false;
     return spectral                   ? open_spectral(x, c)
            : s->op == OP_L2_NORMALIZE ? open_l2(x, c)
                                       : open_other(x, c);
 }
 
-bool computed_open(const struct computing *x, struct regions *v)
+/* A node of a value, with all its regions. */
+struct node {
+    const struct step *step;
+    size_t region; /* the first */
+    struct computed *computed;
+};
+
+static int compare_nodes(const void *x, const void *y)
 {
-    bool ok = true;
-    for (size_t i = 0; i < v->n && ok; i++)
+    const struct node *a = x, *b = y;
+    if (a->step != b->step)
+        return a->step < b->step ? -1 : 1;
+    return (a->region > b->region) - (a->region < b->region);
+}
+
+static int compare_regions(const void *x, const void *y)
+{
+    const struct node *a = x, *b = y;
+    return (a->region > b->region) - (a->region < b->region);
+}
+
+/* One computed for each node, closed; how many there are. */
+static size_t make_nodes(const struct computing *x, struct regions *v,
+                         struct node **out)
+{
+    struct node *p = *out = arena_new(x->a, struct node, v->n);
+    size_t n = 0, count = 0;
+    for (size_t i = 0; i < v->n; i++)
         if (v->p[i].node != NULL)
-            ok = open_node(x, &v->p[i]);
+            p[n++] = (struct node){v->p[i].node, i, NULL};
+    qsort(p, n, sizeof *p, compare_nodes);
+    for (size_t i = 0; i < n; i++) {
+        size_t region = p[i].region;
+        if (count == 0 || p[i].step != p[count - 1].step) {
+            p[count] = p[i];
+            p[count].computed = arena_new(x->a, struct computed, 1);
+            p[count++].computed->step = p[i].step;
+        }
+        v->p[region].computed = p[count - 1].computed;
+    }
+    return count;
+}
+
+bool computed_open(struct computing *x, struct regions *v)
+{
+    struct node *p;
+    size_t n = make_nodes(x, v, &p);
+    bool ok = true;
+    if (n > 0 && x->level == NULL)
+        x->level = arena_new(x->a, struct level, 1);
+    qsort(p, n, sizeof *p, compare_regions);
+    for (size_t i = 0; i < n; i++) {
+        p[i].computed->slot = &x->level->slots[i % COMPUTE_SLOTS];
+        ok = open_node(x, p[i].computed) && ok;
+    }
     return ok;
 }
 
@@ -304,7 +367,7 @@ static void close_node(struct computed *c)
     operand_close(&c->arg);
     operand_close(&c->other);
     free(c->table);
-    free(c->chunk);
+    c->table = NULL;
 }
 
 void computed_close(struct gather *g, struct regions *v)
@@ -313,8 +376,22 @@ void computed_close(struct gather *g, struct regions *v)
         if (v->p[i].computed == NULL)
             continue;
         close_node(v->p[i].computed);
+        v->p[i].computed = NULL;
         g->count = 0;
     }
+}
+
+void computed_end(struct computing *x)
+{
+    for (struct level *l = x->level; l != NULL; l = l->below)
+        for (int i = 0; i < COMPUTE_SLOTS; i++) {
+            if (l->slots[i].arg != NULL)
+                buffers_release(l->slots[i].arg);
+            if (l->slots[i].other != NULL)
+                buffers_release(l->slots[i].other);
+            free(l->slots[i].chunk);
+        }
+    x->level = NULL;
 }
 
 /* The divisor of each element. */
@@ -335,15 +412,15 @@ static int combine(struct computed *c, uint64_t at, uint64_t n, double *x)
                         c->keep, c->inner, c->table};
     int error = 0;
     if (op == OP_L2_NORMALIZE) {
-        norm_of(c, at, n, c->chunk);
+        norm_of(c, at, n, c->slot->chunk);
     } else if (c->table != NULL) {
         assemble_rows(&rows, x, at, n);
         return 0;
     } else {
-        error = operand_read(c, &c->other, at, n, c->chunk);
+        error = operand_read(c, &c->other, at, n, c->slot->chunk);
     }
     if (error == 0)
-        kernel_combine(rows.op, x, c->chunk, n, x);
+        kernel_combine(rows.op, x, c->slot->chunk, n, x);
     return error;
 }
 

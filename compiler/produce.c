@@ -212,7 +212,7 @@ static void make_output(const struct making *m, uint32_t index)
     const struct output *o = &m->p->model->outputs[index];
     struct assembly s = {
         .b = m->b, .type = o->type, .dtype = o->dtype, .norms = &m->norms};
-    struct computing c = {&scratch, m->p, &m->norms};
+    struct computing c = {&scratch, m->p, &m->norms, NULL};
     if (o->absent || o->missing) {
         fill(m, index, o->absent ? 0 : 0xff);
         return;
@@ -221,6 +221,7 @@ static void make_output(const struct making *m, uint32_t index)
     if (computed_open(&c, &s.regions))
         make_slabs(m, index, &s);
     computed_close(&m->b->gather, &s.regions);
+    computed_end(&c);
     arena_release(&scratch);
 }
 

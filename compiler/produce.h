@@ -6,8 +6,8 @@
  * XXH3-64 of their pieces, the digests of their sources; or what is wrong
  * with the values. Invariant: the same bytes whatever thread, order or
  * buffer; a source is audited once, however many outputs it feeds; memory is
- * a worker's fixed buffers, the regions of one output and, for weight norms,
- * some 90 bytes for each kept channel.
+ * a worker's fixed buffers, the regions of one output, for weight norms some
+ * 90 bytes for each kept channel, and for computed values what compute.h says.
  */
 #ifndef TTSW_PRODUCE_H
 #define TTSW_PRODUCE_H
