@@ -228,6 +228,16 @@ static int compare_boxes(const void *x, const void *y, void *axis)
     return (a->lo[i] > b->lo[i]) - (a->lo[i] < b->lo[i]);
 }
 
+void claimed_add(struct arena *a, struct claimed *c, uint32_t axis,
+                 struct range_value range)
+{
+    struct grid *g = &c->p[c->n++];
+    *g = (struct grid){.digits = arena_new(a, struct digit, 1)};
+    g->lo[axis] = range.lo;
+    g->digits[0] = (struct digit){1, range.n, 1, 0, (uint8_t)axis};
+    g->count = range.n > 1;
+}
+
 /* Regions of one weight norm may share rows of its magnitude: their union, as
  * ranges of the kept axis. */
 static void unite(struct claiming *x, struct claimed *c, const struct leaf *g)
@@ -249,14 +259,9 @@ static void unite(struct claiming *x, struct claimed *c, const struct leaf *g)
             last->n[axis] = end - last->lo[axis];
     }
     *c = (struct claimed){arena_new(x->a, struct grid, m), 0};
-    for (; c->n < m; c->n++) {
-        struct grid *y = &c->p[c->n];
-        uint64_t size = boxes[c->n].n[axis];
-        y->lo[axis] = boxes[c->n].lo[axis];
-        y->digits = arena_new(x->a, struct digit, 1);
-        y->digits[0] = (struct digit){1, size, 1, 0, (uint8_t)axis};
-        y->count = size > 1;
-    }
+    for (uint64_t i = 0; i < m; i++)
+        claimed_add(x->a, c, axis,
+                    (struct range_value){boxes[i].lo[axis], boxes[i].n[axis]});
 }
 
 /* The magnitude is there where a direction has no elements. */
@@ -290,9 +295,11 @@ static struct claimed claim_of(struct claiming *x, const struct use *u,
 static struct leaf_claims collect(struct claiming *x, const struct regions *v)
 {
     struct leaf_claims out = {0};
-    size_t n, k;
-    struct use *uses = uses_of(x->a, v, &n);
-    out.p = arena_new(x->a, struct leaf_claim, n);
+    size_t n, k, leaves = 0;
+    struct use *uses = uses_of(v->a, v, &n);
+    for (size_t i = 0; i < n; i++)
+        leaves += i == 0 || uses[i].leaf != uses[i - 1].leaf;
+    out.p = arena_new(x->a, struct leaf_claim, leaves);
     for (size_t i = 0; i < n && x->boxes <= x->most; i = k) {
         for (k = i; k < n && uses[k].leaf == uses[i].leaf; k++)
             ;

@@ -36,6 +36,7 @@ struct leaf_claims {
     size_t n;
 };
 
+/* The claims go to `a`, what is made on the way to v->a. */
 struct leaf_claims claims_of(struct arena *a, const struct regions *v);
 
 /* What a leaf has there; NULL if it has no entry. */
@@ -47,6 +48,11 @@ const struct claimed *claims_find(const struct leaf_claims *v,
  * adds them to v->work. */
 #define CLAIMS_MAX 262144
 bool claims_write(struct arena *a, struct regions *v);
+
+/* Appends indices [lo, lo + n) of an axis, all of the others having size 1;
+ * there is room. */
+void claimed_add(struct arena *a, struct claimed *c, uint32_t axis,
+                 struct range_value range);
 
 uint64_t claimed_elements(const struct claimed *c);
 

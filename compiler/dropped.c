@@ -3,7 +3,8 @@
  * dropped.c - dropped leaves and subtrees, and the dropped pieces of splits.
  *
  * What a dropped piece of a computed value would have read is shared with the
- * pieces that are kept: then it is not listed.
+ * pieces that are kept, and so may be rows of a magnitude: then they are not
+ * listed.
  */
 #include "dropped.h"
 
@@ -37,11 +38,12 @@ struct trimming {
     struct leaf_claims *pieces; /* of each piece */
 };
 
-static uint64_t elements_in(const struct leaf_claims *v,
-                            const struct leaf *leaf)
+/* What a piece has of a leaf; NULL if that is nothing. */
+static const struct claimed *piece_claim(const struct trimming *x, size_t i,
+                                         const struct leaf *leaf)
 {
-    const struct claimed *c = claims_find(v, leaf);
-    return c == NULL ? 0 : claimed_elements(c);
+    const struct claimed *c = claims_find(&x->pieces[i], leaf);
+    return c != NULL && claimed_elements(c) > 0 ? c : NULL;
 }
 
 static bool is_kept(const struct trimming *x, const struct leaf *leaf)
@@ -49,23 +51,89 @@ static bool is_kept(const struct trimming *x, const struct leaf *leaf)
     bool kept = false;
     for (size_t i = 0; i < x->t->split->piece_count && !kept; i++)
         kept = x->t->split->pieces[i].name != NULL &&
-               elements_in(&x->pieces[i], leaf) > 0;
+               piece_claim(x, i, leaf) != NULL;
     return kept;
 }
 
-/* A magnitude is cut with its direction if that is cut along the kept axis;
- * else all pieces use all of it, and it is dropped with the first of them if
- * none is kept. */
+/* Rows of a magnitude, some of them taken. */
+struct rows {
+    struct arena *a;
+    bool *taken;
+    uint32_t axis;
+    struct claimed *fresh; /* taken by the piece that is looked at */
+    uint64_t lo, hi;       /* the last of them, not there yet */
+};
+
+static void end_range(struct rows *r)
+{
+    if (r->hi > r->lo)
+        claimed_add(r->a, r->fresh, r->axis,
+                    (struct range_value){r->lo, r->hi - r->lo});
+    r->lo = r->hi = 0;
+}
+
+static void take_row(struct rows *r, uint64_t k)
+{
+    if (r->taken[k])
+        return;
+    r->taken[k] = true;
+    if (k != r->hi)
+        end_range(r);
+    if (r->hi == r->lo)
+        r->lo = k;
+    r->hi = k + 1;
+}
+
+/* Takes the rows that a piece needs; those that none before needed are
+ * r->fresh. */
+static void take_rows(struct rows *r, const struct leaf *g,
+                      const struct claimed *c)
+{
+    struct arena scratch = {0};
+    uint64_t n = claimed_box_count(c, g->type), fresh = 0;
+    struct box *boxes = arena_new(&scratch, struct box, n);
+    claimed_boxes(c, g->type, boxes);
+    for (uint64_t i = 0; i < n; i++)
+        for (uint64_t k = 0; k < boxes[i].n[r->axis]; k++)
+            fresh += !r->taken[boxes[i].lo[r->axis] + k];
+    *r->fresh = (struct claimed){arena_new(r->a, struct grid, fresh), 0};
+    for (uint64_t i = 0; i < n; i++)
+        for (uint64_t k = 0; k < boxes[i].n[r->axis]; k++)
+            take_row(r, boxes[i].lo[r->axis] + k);
+    end_range(r);
+    arena_release(&scratch);
+}
+
+static void drop_rows(struct trimming *x, const struct leaf *g)
+{
+    size_t n = x->t->split->piece_count;
+    struct rows r = {.a = x->a, .axis = g->keep};
+    r.taken = arena_new(x->a, bool, g->type.axes[g->keep].size);
+    for (size_t k = 0; k < 2 * n; k++) { /* kept pieces, then dropped ones */
+        const struct piece *p = &x->t->split->pieces[k % n];
+        const struct claimed *c = piece_claim(x, k % n, g);
+        if (c == NULL || (p->name != NULL) != (k < n))
+            continue;
+        r.fresh = arena_new(x->a, struct claimed, 1);
+        take_rows(&r, g, c);
+        if (p->name == NULL && r.fresh->n > 0)
+            add(x->a, x->out,
+                (struct dropped){g, NULL, r.fresh, &p->reason, p->at});
+    }
+}
+
+/* What several pieces read whole, as what is computed does, is dropped with
+ * the first of them if none is kept. */
 static void drop_leaf(struct trimming *x, const struct leaf *leaf)
 {
-    uint64_t all = elements_in(&x->whole, leaf);
-    bool said = false;
+    const struct claimed *whole = claims_find(&x->whole, leaf);
+    uint64_t all = whole != NULL ? claimed_elements(whole) : 0;
+    bool said = is_kept(x, leaf);
     for (size_t i = 0; i < x->t->split->piece_count; i++) {
         const struct piece *p = &x->t->split->pieces[i];
-        const struct claimed *c = claims_find(&x->pieces[i], leaf);
-        if (p->name != NULL || c == NULL || claimed_elements(c) == 0)
-            continue;
-        if (claimed_elements(c) == all && (said || is_kept(x, leaf)))
+        const struct claimed *c = piece_claim(x, i, leaf);
+        if (p->name != NULL || c == NULL ||
+            (claimed_elements(c) == all && said))
             continue;
         said = true;
         add(x->a, x->out, (struct dropped){leaf, NULL, c, &p->reason, p->at});
@@ -76,17 +144,26 @@ static void list_trimmed(struct arena *a, const struct trimmed *t,
                          struct dropped_list *out)
 {
     struct trimming x = {a, t, out, {0}, NULL};
-    struct regions v = plan_value(a, t->whole);
+    struct arena scratch = {0};
+    struct regions v = plan_value(&scratch, t->whole);
+    plan_sources(&v);
     x.whole = claims_of(a, &v);
     x.pieces = arena_new(a, struct leaf_claims, t->split->piece_count);
     for (size_t i = 0; i < t->split->piece_count; i++) {
         const struct range_value *r = &t->ranges[i];
-        v = plan_part(a, t->whole, t->axis, r->lo, r->n);
+        arena_release(&scratch);
+        v = plan_part(&scratch, t->whole, t->axis, r->lo, r->n);
+        plan_sources(&v);
         x.pieces[i] = claims_of(a, &v);
     }
+    arena_release(&scratch);
     for (size_t i = 0; i < x.whole.n; i++) {
         const struct leaf *leaf = x.whole.p[i].leaf;
-        if (!leaf->also && leaf->source != NO_SOURCE)
+        if (leaf->also || leaf->source == NO_SOURCE)
+            continue;
+        if (leaf->is_g && leaf->keep != KEEP_NONE)
+            drop_rows(&x, leaf);
+        else
             drop_leaf(&x, leaf);
     }
 }

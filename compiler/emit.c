@@ -199,6 +199,9 @@ static bool judge_findings(struct emission *e, struct str path)
             return false;
     for (size_t i = 0; i < v->n; i++) {
         const struct finding *f = &v->p[i];
+        if (i > 0 && f->leaf != NULL && f->leaf == f[-1].leaf &&
+            f->kind == f[-1].kind)
+            continue; /* several outputs of one split found it */
         if (f->leaf != NULL)
             say_source(e, f);
         else
