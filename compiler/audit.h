@@ -20,6 +20,10 @@ struct audit {
 /* XXH3-64 of each piece of data that begins where a piece does. */
 void audit_hash(const void *data, size_t n, uint64_t *pieces);
 
+/* The digest of a tensor of this dtype and shape with these pieces. */
+void audit_digest(const struct st_tensor *t, const uint64_t *pieces,
+                  uint64_t count, uint8_t out[16]);
+
 /* False after a finding, which stands at the tensor; true at once for a
  * tensor that was audited before. A twin is audited with its leaf. */
 bool audit_leaf(const struct audit *a, const struct leaf *leaf);

@@ -38,6 +38,10 @@ static const struct option {
      "write to NAME where each tensor went, and from what it was made"},
     {'I', "", "--if-changed", NULL,
      "do nothing if FILE.stamp shows that nothing changed"},
+    {'V', "", "--inverse", "SPEC",
+     "undo SPEC, which BLOB was compiled by: write its sources again"},
+    {'R', "", "--restorable", NULL,
+     "write the sources that can be restored, warn of the others"},
     {'p', "", "--progress", "WHEN",
      "auto (default: on a terminal), always or never"},
 };
@@ -200,6 +204,12 @@ static bool apply(const struct option *o, const char *value, struct args *args)
     case 'I':
         args->if_changed = true;
         return true;
+    case 'V':
+        args->inverse = value;
+        return value[0] != '\0';
+    case 'R':
+        args->restorable = true;
+        return true;
     case 'p':
         return progress_parse(value, &args->progress);
     case 's':
@@ -244,6 +254,8 @@ static enum exit_code parse(const struct command *c, int argc, char **argv,
         return wrong(c, "an operand is missing of", c->operands);
     if (strchr(c->options, 'O') != NULL && args->output == NULL)
         return wrong(c, "-o FILE is missing", "");
+    if (args->restorable && args->inverse == NULL)
+        return wrong(c, "--restorable is for --inverse", "");
     if (args->quiet)
         args->progress = PROGRESS_NEVER;
     return EXIT_OK;

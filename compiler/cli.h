@@ -31,8 +31,9 @@ struct args {
     const char *output;
     const char *depfile_name; /* -MF, or NULL */
     const char *map;          /* --map, or NULL */
+    const char *inverse;      /* --inverse, or NULL */
     unsigned jobs;
-    bool quiet, partial, json, depfile, if_changed;
+    bool quiet, partial, json, depfile, if_changed, restorable;
     enum progress_when progress; /* NEVER if quiet */
     enum selection_sort sort;
 };

@@ -59,6 +59,7 @@ static const struct {
     {"E0314", "subtree drop does not match"},
     {"E0315", "`also` of a source that nothing else uses"},
     {"E0316", "sources"},
+    {"E0317", "a source that cannot be restored"},
     {"E0401", "size differs"},
     {"E0402", "rank differs"},
     {"E0403", "sizes in another order"},
@@ -96,19 +97,4 @@ static const struct {
     {"E0706", "blob"},
     {"E0707", "no such tensor"},
     {"E0708", "another file than the one that is pinned"},
-    {"W0301", "missing source tensor (partial)"},
-    {"W0311", "optional tensor absent"},
-    {"W0605", "suspicious statistic"},
-    {"N0701", "constant or untrained values"},
-    {"N0702", "what no shape can prove"},
-    {"N0703", "identical outputs"},
-    {"N0704", "precision lost"},
-};
-
-const char *diag_title(const char *id)
-{
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-        if (str_is(str_c(id), table[i].id))
-            return table[i].title;
-    return NULL;
-}
+    {"E0709", "a blob of another spec"},

@@ -10,10 +10,7 @@
  *
  * safetensors knows no sharing: an alias becomes a tensor of its own, with a
  * copy of the bytes. ABSENT and MISSING tensors have no values and are left
- * out. It knows no gaps either, so that wider elements stand before narrower
- * ones, each kind in file order: then each tensor is aligned to its elements,
- * which readers that map the file need. __metadata__ says {"format":"pt"},
- * which some readers insist on, and nothing else.
+ * out. Wider elements stand before narrower ones, each kind in file order.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -22,12 +19,12 @@
 #include "compile.h"
 #include "hash.h"
 #include "outfile.h"
-#include "safetensors.h"
+#include "restore.h"
 #include "size.h"
+#include "sthead.h"
 #include "ttsb_internal.h" /* PIECES */
 
 #define SLAB (16 * (uint64_t)TTSB_PIECE_SIZE)
-#define METADATA "__metadata__"
 
 struct export
 {
@@ -36,8 +33,9 @@ struct export
     const struct ttsb_blob *blob;
     struct ttsb_tensor *tensors; /* in the order of the file */
     size_t count, aliases;
-    struct text head; /* the length, the header, spaces */
-    uint64_t data;    /* bytes behind it */
+    struct sthead_tensor *places; /* of each */
+    struct text head;             /* the length, the header, spaces */
+    uint64_t size;                /* of the file */
     struct outfile file;
     struct progress progress;
 };
@@ -59,9 +57,8 @@ static bool is_left_out(struct export *e, const struct ttsb_tensor *x)
 static int by_width(const void *x, const void *y)
 {
     const struct ttsb_tensor *a = x, *b = y;
-    uint32_t v = ttsb_dtype_bits(a->dtype), w = ttsb_dtype_bits(b->dtype);
-    return v != w ? (v < w) - (v > w)
-                  : (a->index > b->index) - (a->index < b->index);
+    int order = sthead_order(a->dtype, b->dtype);
+    return order != 0 ? order : (a->index > b->index) - (a->index < b->index);
 }
 
 static bool choose(struct export *e)
@@ -98,40 +95,17 @@ static bool refuse(struct export *e, const char *why)
     return false;
 }
 
-/* Names in a blob need no escapes. */
-static bool put_tensor(struct export *e, const struct ttsb_tensor *x)
-{
-    uint64_t end;
-    if (strcmp(x->name, METADATA) == 0)
-        return refuse(e, "a tensor is called " METADATA
-                         ", which safetensors reserves");
-    if (!size_add(e->data, x->size, &end))
-        return refuse(e, "the file would be larger than 2^63 - 1 bytes");
-    text_format(&e->head, ",\"%s\":{\"dtype\":\"%s\",\"shape\":", x->name,
-                ttsb_dtype_name(x->dtype));
-    text_sizes(&e->head, x->dims, x->rank);
-    text_format(&e->head, ",\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}",
-                e->data, end);
-    e->data = end;
-    return true;
-}
-
 static bool make_head(struct export *e)
 {
-    uint8_t length[ST_LENGTH_SIZE] = {0};
-    text_str(&e->head, (struct str){(char *)length, sizeof length});
-    text_c(&e->head, "{\"" METADATA "\":{\"format\":\"pt\"}");
-    for (size_t i = 0; i < e->count; i++)
-        if (!put_tensor(e, &e->tensors[i]))
-            return false;
-    text_c(&e->head, "}");
-    while (e->head.n % 8 != 0)
-        text_c(&e->head, " ");
-    if (e->head.n - sizeof length > ST_MAX_HEADER)
-        return refuse(e, "the header would be larger than safetensors allows; "
-                         "export a part, by patterns");
-    store_u64((uint8_t *)e->head.p, e->head.n - sizeof length);
-    return true;
+    const char *why;
+    e->places = arena_new(&e->r->arena, struct sthead_tensor, e->count);
+    for (size_t i = 0; i < e->count; i++) {
+        const struct ttsb_tensor *x = &e->tensors[i];
+        e->places[i] = (struct sthead_tensor){
+            .name = str_c(x->name), x->dtype, x->rank, x->dims, x->size};
+    }
+    why = sthead_put(&e->head, e->places, e->count, &e->size);
+    return why == NULL || refuse(e, why);
 }
 
 /* --- the data --- */
@@ -185,17 +159,14 @@ static bool copy_tensor(struct export *e, const struct ttsb_tensor *x,
 static bool copy_all(struct export *e)
 {
     uint8_t *slab = arena_take(&e->r->arena, 1, SLAB);
-    uint64_t to = e->head.n;
-    int error = outfile_resize(&e->file, to + e->data);
+    int error = outfile_resize(&e->file, e->size);
     if (error == 0)
         error = outfile_write(&e->file, 0, e->head.p, e->head.n);
     if (error != 0)
         return refuse(e, outfile_error(error));
-    for (size_t i = 0; i < e->count; i++) {
-        if (!copy_tensor(e, &e->tensors[i], to, slab))
+    for (size_t i = 0; i < e->count; i++)
+        if (!copy_tensor(e, &e->tensors[i], e->places[i].at, slab))
             return false;
-        to += e->tensors[i].size;
-    }
     return true;
 }
 
@@ -214,8 +185,8 @@ static struct progress_label label(const void *context, uint32_t item)
 
 static bool write_file(struct export *e)
 {
-    struct progress_plan plan = {e->args->progress, "export", e->data, label,
-                                 e};
+    struct progress_plan plan = {e->args->progress, "export",
+                                 e->size - e->head.n, label, e};
     int error =
         outfile_open(&e->r->arena, str_c(e->args->output), true, &e->file);
     bool ok;
@@ -235,7 +206,7 @@ static bool write_file(struct export *e)
 static void report(const struct export *e)
 {
     printf("wrote %s: %zu tensors, %" PRIu64 " bytes", e->args->output,
-           e->count, e->head.n + e->data);
+           e->count, e->size);
     if (e->aliases > 0)
         printf(", %zu aliases as copies", e->aliases);
     printf("\n");
@@ -250,6 +221,8 @@ enum exit_code command_export(const struct args *args)
     struct ttsb_blob *blob;
     struct run r;
     struct export e = {.r = &r, .args = args};
+    if (args->inverse != NULL)
+        return restore_sources(args);
     run_begin(&r);
     if (ttsb_open(args->positional[0], &options, &blob, &error) != TTSB_OK) {
         run_blob_error(&r, args->positional[0], &error);

@@ -31,12 +31,17 @@ static const struct command commands[] = {
      "read. With patterns (`*`, `?`, `[...]`, quoted for the\nshell) only "
      "tensors whose name matches one.",
      command_inspect},
-    {"export", "BLOB [PATTERN...]", 1, ANY_NUMBER, "OqPp",
+    {"export", "BLOB [PATTERN...]", 1, ANY_NUMBER, "OqPVRp",
      "Writes the tensors of a blob as a safetensors file.\nEach tensor under "
      "its own name, an alias as a copy; hashes are checked on the way.\n"
      "With patterns (`*`, `?`, `[...]`, quoted for the shell) only tensors "
      "whose name\nmatches one. --allow-partial-weights takes a PARTIAL blob "
-     "and leaves MISSING tensors\nout.",
+     "and leaves MISSING tensors\nout.\nWith --inverse the sources are "
+     "written, "
+     "as they were: their names, dtypes, shapes and\nbytes, into FILE, or, "
+     "where SPEC has several, into NAME.safetensors in the folder\nFILE. "
+     "What is folded, computed, narrowed or dropped cannot be restored; then\n"
+     "nothing is written.",
      command_export},
     {"verify", "BLOB", 1, 1, "jqp",
      "Proves every byte of a blob against its hashes.\nDamaged tensors are "

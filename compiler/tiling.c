@@ -280,3 +280,95 @@ bool tiling_gap(struct arena *a, const struct claims *v, struct box *gap)
     }
     return v->type.rank > 0 || v->n == 0;
 }
+
+/* --- boxes that may meet --- */
+
+/* A sweep along each axis in turn, outermost first. */
+struct sweep {
+    uint32_t rank;
+    const struct axis *axes;
+    uint64_t work;
+    struct level {
+        const struct box **sorted; /* by where they begin */
+        const struct box **active; /* those that have the index */
+        uint64_t *bounds;          /* where one begins or ends */
+    } levels[TTSB_MAX_RANK + 1];
+};
+
+static int compare_begins(const void *x, const void *y, void *axis)
+{
+    const struct box *a = *(const struct box *const *)x;
+    const struct box *b = *(const struct box *const *)y;
+    uint32_t i = *(const uint32_t *)axis;
+    return (a->lo[i] > b->lo[i]) - (a->lo[i] < b->lo[i]);
+}
+
+static uint64_t box_end(const struct box *b, uint32_t axis)
+{
+    return b->lo[axis] + b->n[axis];
+}
+
+/* The indices where boxes begin or end, ascending, each once. */
+static size_t list_bounds(const struct level *l, size_t n, uint32_t axis)
+{
+    size_t m = 0;
+    for (size_t i = 0; i < n; i++) {
+        l->bounds[2 * i] = l->sorted[i]->lo[axis];
+        l->bounds[2 * i + 1] = box_end(l->sorted[i], axis);
+    }
+    qsort(l->bounds, 2 * n, sizeof *l->bounds, compare_numbers);
+    for (size_t i = 0; i < 2 * n; i++)
+        if (m == 0 || l->bounds[i] != l->bounds[m - 1])
+            l->bounds[m++] = l->bounds[i];
+    return m;
+}
+
+/* Those that still have index `at`. */
+static size_t drop_ended(const struct level *l, size_t n, uint32_t axis,
+                         uint64_t at)
+{
+    size_t m = 0;
+    for (size_t i = 0; i < n; i++)
+        if (box_end(l->active[i], axis) > at)
+            l->active[m++] = l->active[i];
+    return m;
+}
+
+/* Whether n boxes have all indices of an axis and of those behind it. */
+static bool sweep(struct sweep *s, const struct box **p, size_t n,
+                  uint32_t axis)
+{
+    const struct level *l = &s->levels[axis];
+    size_t bounds, active = 0, next = 0;
+    if (axis == s->rank || n == 0)
+        return n > 0;
+    memcpy(l->sorted, p, n * sizeof *p);
+    qsort_r(l->sorted, n, sizeof *p, compare_begins, &axis);
+    bounds = list_bounds(l, n, axis);
+    if (l->bounds[0] != 0 || l->bounds[bounds - 1] != s->axes[axis].size)
+        return false;
+    for (size_t i = 0; i + 1 < bounds && s->work <= MAX_PAIRS; i++) {
+        active = drop_ended(l, active, axis, l->bounds[i]);
+        while (next < n && l->sorted[next]->lo[axis] == l->bounds[i])
+            l->active[active++] = l->sorted[next++];
+        s->work += active + 1;
+        if (!sweep(s, l->active, active, axis + 1))
+            return false;
+    }
+    return true;
+}
+
+enum covering tiling_covers(struct arena *a, const struct claims *v)
+{
+    struct sweep s = {.rank = v->type.rank, .axes = v->type.axes};
+    const struct box **p = arena_new(a, const struct box *, v->n);
+    bool all;
+    for (size_t i = 0; i < v->n; i++)
+        p[i] = &v->p[i].box;
+    for (uint32_t i = 0; i < s.rank; i++)
+        s.levels[i] = (struct level){arena_new(a, const struct box *, v->n),
+                                     arena_new(a, const struct box *, v->n),
+                                     arena_new(a, uint64_t, 2 * v->n)};
+    all = sweep(&s, p, v->n, 0);
+    return s.work > MAX_PAIRS ? COVERS_UNKNOWN : all ? COVERS_ALL : COVERS_NOT;
+}

@@ -65,6 +65,15 @@ enum meeting tiling_meeting(struct arena *a, const struct claims *v,
  * one in row-major order; false if there is none. */
 bool tiling_gap(struct arena *a, const struct claims *v, struct box *gap);
 
+enum covering {
+    COVERS_NOT,
+    COVERS_ALL,
+    COVERS_UNKNOWN, /* too much to look at */
+};
+
+/* Whether boxes, which may meet, have every element together. */
+enum covering tiling_covers(struct arena *a, const struct claims *v);
+
 /* Elements of a box of this rank. */
 uint64_t box_elements(const struct box *b, uint32_t rank);
 
