@@ -76,3 +76,175 @@ bool audit_done(const struct audit *a, const struct leaf *leaf,
     audit_digest(&a->p->checkpoint->tensors[leaf->source], pieces, count,
                  a->p->digests[leaf->source]);
     if (bad->count == 0 || leaf->allow_nonfinite)
+        return true;
+    return fail(a, (struct finding){.kind = FINDING_NONFINITE,
+                                    .leaf = leaf,
+                                    .count = bad->count,
+                                    .first = bad->first});
+}
+
+/* --- sums of squares --- */
+
+/* Adds source elements [first, first + n) to the rows they belong to. */
+static void add_squares(const struct rows *r, const double *x, uint64_t first,
+                        uint64_t n)
+{
+    uint64_t keep = r->keep, inner = r->inner, done = 0;
+    while (done < n) {
+        uint64_t at = first + done, k = at / inner % keep, rest = n - done;
+        if (at % (inner * keep) == 0 && rest >= inner * keep) {
+            uint64_t outer = rest / (inner * keep);
+            kernel_sumsq_add_keep(r->acc, outer, keep, inner, x + done);
+            done += outer * inner * keep;
+            continue;
+        }
+        rest = rest < inner - at % inner ? rest : inner - at % inner;
+        kernel_sumsq_add(&r->acc[k], x + done, rest);
+        done += rest;
+    }
+}
+
+static void sum_values(const struct audit *a, const struct leaf *leaf,
+                       const struct rows *r, uint64_t first, uint64_t n)
+{
+    size_t size = spec_dtype_bits(leaf->dtype) / 8;
+    for (uint64_t i = 0; r->acc != NULL && i < n; i += PRODUCE_CHUNK) {
+        uint64_t k = n - i < PRODUCE_CHUNK ? n - i : PRODUCE_CHUNK;
+        kernel_load_f64(leaf->dtype, a->b->raw + i * size, k, a->b->wide);
+        add_squares(r, a->b->wide, first + i, k);
+    }
+}
+
+/* --- reading --- */
+
+static bool read_source(const struct audit *a, const struct leaf *leaf,
+                        const struct rows *rows)
+{
+    struct kernel_nonfinite bad = {0};
+    uint64_t bytes, count = piece_count(leaf, &bytes), at = 0;
+    uint64_t size = spec_dtype_bits(leaf->dtype) / 8;
+    uint64_t *pieces = take((size_t)count * 8 + 8);
+    int error = 0;
+    bool ok;
+    while (at < bytes) {
+        size_t n =
+            bytes - at < PRODUCE_SLAB ? (size_t)(bytes - at) : PRODUCE_SLAB;
+        error =
+            checkpoint_read(a->p->checkpoint, leaf->source, at, a->b->raw, n);
+        if (error != 0)
+            break;
+        audit_hash(a->b->raw, n, pieces + at / TTSB_PIECE_SIZE);
+        if (size > 0) { /* packed dtypes have no NaN */
+            kernel_scan_nonfinite(leaf->dtype, a->b->raw, n / size, &bad);
+            sum_values(a, leaf, rows, at / size, n / size);
+        }
+        at += n;
+    }
+    ok = error == 0 ? audit_done(a, leaf, pieces, &bad)
+                    : fail_read(a, leaf, error);
+    free(pieces);
+    return ok;
+}
+
+/* The byte where two buffers part, or n. */
+static size_t first_difference(const uint8_t *x, const uint8_t *y, size_t n)
+{
+    size_t i = 0;
+    while (i < n && x[i] == y[i])
+        i++;
+    return i;
+}
+
+/* Byte for byte: equal digests would only be a strong hint. */
+static bool compare_twin(const struct audit *a, const struct leaf *leaf)
+{
+    const struct checkpoint *c = a->p->checkpoint;
+    uint64_t bytes, at = 0;
+    type_bytes(leaf->type, leaf->dtype, &bytes);
+    while (at < bytes) {
+        size_t n =
+            bytes - at < PRODUCE_SLAB ? (size_t)(bytes - at) : PRODUCE_SLAB;
+        int error = checkpoint_read(c, leaf->source, at, a->b->raw, n);
+        if (error != 0)
+            return fail_read(a, leaf, error);
+        error = checkpoint_read(c, leaf->twin->source, at, a->b->out, n);
+        if (error != 0)
+            return fail_read(a, leaf->twin, error);
+        if (memcmp(a->b->raw, a->b->out, n) != 0)
+            return fail(a, (struct finding){
+                               .kind = FINDING_UNEQUAL,
+                               .leaf = leaf,
+                               .first = (at + first_difference(a->b->raw,
+                                                               a->b->out, n)) *
+                                        8 / spec_dtype_bits(leaf->dtype)});
+        at += n;
+    }
+    return true;
+}
+
+bool audit_leaf(const struct audit *a, const struct leaf *leaf)
+{
+    const struct rows none = {0};
+    uint8_t state = a->p->audited[leaf->source];
+    bool ok =
+        state == AUDIT_OPEN ? read_source(a, leaf, &none) : state == AUDIT_GOOD;
+    if (leaf->twin == NULL)
+        return ok;
+    return audit_leaf(a, leaf->twin) && ok && compare_twin(a, leaf);
+}
+
+/* --- weight norm --- */
+
+/* g as binary64 */
+static bool load_magnitudes(const struct audit *a, const struct leaf *g,
+                            double *out, uint64_t n)
+{
+    size_t size = spec_dtype_bits(g->dtype) / 8;
+    uint64_t at, step = PRODUCE_SLAB / size;
+    for (at = 0; at < n; at += step) {
+        uint64_t k = n - at < step ? n - at : step;
+        int error = checkpoint_read(a->p->checkpoint, g->source, at * size,
+                                    a->b->raw, (size_t)k * size);
+        if (error != 0)
+            return fail_read(a, g, error);
+        kernel_load_f64(g->dtype, a->b->raw, k, out + at);
+    }
+    return true;
+}
+
+static struct rows rows_of(const struct leaf *v, const struct leaf *g)
+{
+    struct rows r = {.keep = 1};
+    type_elements(v->type, &r.inner);
+    if (r.inner == 0) /* nothing to divide */
+        return (struct rows){.inner = 1};
+    if (g->keep == KEEP_NONE)
+        return r;
+    r.keep = v->type.axes[g->keep].size;
+    r.inner = type_stride(v->type, g->keep);
+    return r;
+}
+
+double *audit_norm(const struct audit *a, const struct leaf *v,
+                   const struct leaf *g)
+{
+    struct rows r = rows_of(v, g);
+    uint64_t bad = r.keep;
+    double *scale = take((size_t)r.keep * sizeof *scale + 1);
+    bool ok;
+    r.acc = take((size_t)r.keep * sizeof *r.acc + 1);
+    for (uint64_t i = 0; i < r.keep; i++)
+        kernel_sumsq_init(&r.acc[i]);
+    ok = read_source(a, v, &r);
+    ok = audit_leaf(a, g) && ok && load_magnitudes(a, g, scale, r.keep);
+    if (ok)
+        kernel_weight_norm_scale(scale, r.acc, r.keep, scale, &bad);
+    if (ok && bad < r.keep)
+        ok = fail(a, (struct finding){
+                         .kind = FINDING_ZERO_NORM, .leaf = v, .first = bad});
+    free(r.acc);
+    if (ok)
+        return scale;
+    free(scale);
+    return NULL;
+}

@@ -98,3 +98,20 @@ static const struct {
     {"E0707", "no such tensor"},
     {"E0708", "another file than the one that is pinned"},
     {"E0709", "a blob of another spec"},
+    {"W0301", "missing source tensor (partial)"},
+    {"W0311", "optional tensor absent"},
+    {"W0317", "a source that cannot be restored is left out"},
+    {"W0605", "suspicious statistic"},
+    {"N0701", "constant or untrained values"},
+    {"N0702", "what no shape can prove"},
+    {"N0703", "identical outputs"},
+    {"N0704", "precision lost"},
+};
+
+const char *diag_title(const char *id)
+{
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (str_is(str_c(id), table[i].id))
+            return table[i].title;
+    return NULL;
+}

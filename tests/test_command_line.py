@@ -90,6 +90,10 @@ class CommandLine(unittest.TestCase):
                      ("help", "check", "x"), ("--version", "x"),
                      ("compile", SPEC, FEATURES, "-o", self.out, "-j0"),
                      ("compile", SPEC, FEATURES, "-o", self.out, "-jx"),
+                     ("export", FEATURES, "-o", self.out, "--inverse"),
+                     ("export", FEATURES, "-o", self.out, "--inverse="),
+                     ("export", FEATURES, "-o", self.out, "--restorable"),
+                     ("export", "--inverse", SPEC, FEATURES),
                      ("header", SPEC), ("inspect",), ("verify", "-o", "x", "y")):
             out, err = ck.ttswc(*args, code=2)
             self.assertEqual(out, "", args)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Memory of compile: at -j2 at most 16 MiB + 512 bytes for each source or
+"""Memory of compile and of export --inverse: at -j2 at most 16 MiB + 512 bytes for each source or
 output tensor + 4 times the bytes of headers, specs and META, whatever the
 payload, with a map too. Computed values add 1 MiB a thread where they are read
 as they are stored, 8 where operands are permuted, for each depth, and up to four
@@ -92,6 +92,24 @@ class Memory(unittest.TestCase):
             file.seek(-64 * 4096 * 4, 2)
             file.write(struct.pack("<f", 0.5) * 64 * 4096)
         self.held(3, 4)
+
+    def test_restored(self):
+        """The same bound; the blob is mapped, which is no memory of its own."""
+        self.spec.write_text(HEAD.replace("{matrix: f16, vector: f32}", "f32") + """\
+  - tensors:
+      w.weight: transpose(w.weight [in=4096, out=4096]) [out=4096, in=4096]
+""" + MANY)
+        shapes = {"w.weight": ("F32", [4096, 4096]),
+                  **{f"layers.{i}.bias": ("F32", [8]) for i in range(20000)}}
+        ck.write_sparse(self.ckpt, shapes)
+        self.held(20001, 20001)
+        header = self.ckpt.stat().st_size - 4 * 4096 ** 2 - 32 * 20000
+        limit = (16 << 20) + 512 * 2 * 20001 + 4 * (
+            header + self.spec.stat().st_size + meta_bytes(self.out))
+        back = self.dir / "back.safetensors"
+        ck.ttswc("export", "-q", "--inverse", self.spec, self.out, "-o", back,
+                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)))
+        self.assertEqual(ck.read(back), ck.read(self.ckpt))
 
     def test_many_tensors(self):
         self.spec.write_text(HEAD + MANY)
