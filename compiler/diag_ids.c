@@ -34,7 +34,6 @@ static const struct {
     {"E0208", "shadowed name"},
     {"E0209", "template or include defined twice"},
     {"E0210", "unknown operation"},
-    {"E0211", "operation not in this version of ttswc"},
     {"E0212", "arguments of an operation"},
     {"E0213", "integer overflow"},
     {"E0214", "inexact division"},

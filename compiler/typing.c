@@ -341,6 +341,31 @@ static bool same_step(struct typing *t, const struct term *term, struct step *s)
     return typing_check_written(t, term, s->type);
 }
 
+/* What moves elements. */
+static bool move_step(struct typing *t, const struct term *term, struct step *s)
+{
+    if (!typing_may_compute(t, term, s->arg))
+        return false;
+    switch (term->op) {
+    case OP_TRANSPOSE:
+        return transpose_step(t, term, s);
+    case OP_PERMUTE:
+        return permute_step(t, term, s);
+    case OP_SQUEEZE:
+        return squeeze_step(t, term, s);
+    case OP_UNSQUEEZE:
+        return typing_unsqueeze_step(t, term, s);
+    case OP_SLICE:
+        return typing_slice_step(t, term, s);
+    case OP_MERGE:
+        return typing_merge_step(t, term, s);
+    case OP_UNMERGE:
+        return typing_unmerge_step(t, term, s);
+    default:
+        return typing_rope_step(t, term, s);
+    }
+}
+
 static bool fill_step(struct typing *t, const struct term *term, struct step *s)
 {
     switch (term->op) {
@@ -350,16 +375,6 @@ static bool fill_step(struct typing *t, const struct term *term, struct step *s)
         return typing_weight_norm_step(t, term, s);
     case OP_SPECTRAL_NORM:
         return typing_spectral_norm_step(t, term, s);
-    case OP_TRANSPOSE:
-        return typing_may_compute(t, term, s->arg) &&
-               transpose_step(t, term, s);
-    case OP_PERMUTE:
-        return typing_may_compute(t, term, s->arg) && permute_step(t, term, s);
-    case OP_SQUEEZE:
-        return typing_may_compute(t, term, s->arg) && squeeze_step(t, term, s);
-    case OP_SLICE:
-        return typing_may_compute(t, term, s->arg) &&
-               typing_slice_step(t, term, s);
     case OP_EXP:
     case OP_SCALE:
     case OP_OFFSET:
@@ -376,19 +391,6 @@ static bool fill_step(struct typing *t, const struct term *term, struct step *s)
     case OP_STACK:
     case OP_INTERLEAVE:
         return typing_join_step(t, term, s);
-    case OP_UNSQUEEZE:
-        return typing_may_compute(t, term, s->arg) &&
-               typing_unsqueeze_step(t, term, s);
-    case OP_MERGE:
-        return typing_may_compute(t, term, s->arg) &&
-               typing_merge_step(t, term, s);
-    case OP_UNMERGE:
-        return typing_may_compute(t, term, s->arg) &&
-               typing_unmerge_step(t, term, s);
-    case OP_ROPE_HALF:
-    case OP_ROPE_INTERLEAVE:
-        return typing_may_compute(t, term, s->arg) &&
-               typing_rope_step(t, term, s);
     case OP_ALSO:
         return also_step(t, term, s);
     case OP_SAME:
@@ -399,9 +401,7 @@ static bool fill_step(struct typing *t, const struct term *term, struct step *s)
     case OP_FOLD_BATCHNORM:
         return misplaced(t, term);
     default:
-        typing_report(t, "E0211", term->at, "`%s` is not there yet",
-                      term->signature->name);
-        return false;
+        return move_step(t, term, s);
     }
 }
 
