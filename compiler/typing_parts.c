@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 
+#include "plan.h"
 #include "size.h"
 #include "typing.h"
 
@@ -83,17 +84,8 @@ const struct step *typing_without(struct typing *t, const struct step *arg,
 static const struct step *computed_below(const struct step *s)
 {
     const struct step *found = NULL;
-    switch (s->op) {
-    case OP_ADD:
-    case OP_SUB:
-    case OP_MUL:
-    case OP_DIV:
-    case OP_L2_NORMALIZE:
-    case OP_SPECTRAL_NORM:
+    if (plan_is_node(s))
         return s;
-    default:
-        break;
-    }
     for (size_t i = 0; i < s->part_count && found == NULL; i++)
         found = computed_below(s->parts[i]);
     return found != NULL || s->arg == NULL ? found : computed_below(s->arg);
