@@ -18,7 +18,7 @@ revision: 1
 source_dtype: f32
 store: f32
 weight_norm: legacy
-layout: [s, a, b]
+layout: [s, c, a, b]
 """
 TENSORS = "map:\n  - tensors:\n"
 SPLIT = "map:\n  - split:\n    - source: %s\n      axis: a\n      into:\n"
@@ -121,6 +121,23 @@ class Endless(unittest.TestCase):
         self.end(split + lines(lambda k: f"x{k}: {k}", 40000), "E0216")
         self.end(TENSORS + "      x: rope_half(weight_norm(w, keep=a) [a=2**40, b=1], a, "
                  "heads=2**38, dims=2)\n", "E0216")
+
+    def test_boxes_of_tensors(self):
+        """A use of many boxes, in one term; and many tensors of many boxes."""
+        part = "slice(unmerge(w{i} [a=500000], a -> s=250000 * b=2), b, %d..%d)"
+        loop = "map:\n  - for: {i: 0..%d}\n    tensors:\n      x{i}: " + part + "\n"
+        second = "      y{i}: " + part + "\n"
+        self.end(loop % (1, 0, 1), "E0307")
+        self.end(loop % (1, 0, 1) + second % (0, 1), "E0216")
+        self.end((loop % (1000, 0, 1) + second % (1, 2)).replace("00000", "0000").replace(
+            "250000", "25000"), "E0216")
+        cross = ("map:\n  - for: {i: 0..1000}\n    tensors:\n"
+                 "      x{i}: slice(unmerge(w{i} [a=8000, b=2], a -> s=4000 * c=2), c, 0..1)\n"
+                 "      y{i}: slice(slice(unmerge(w{i} [a=8000, b=2], a -> s=4000 * c=2), c, "
+                 "1..2), b, 0..1)\n"
+                 "      z{i}: slice(slice(unmerge(w{i} [a=8000, b=2], a -> s=4000 * c=2), c, "
+                 "1..2), b, 1..2)\n")
+        self.end(cross, "E0216")
 
     def test_bodies(self):
         def nested(depth):
