@@ -14,7 +14,8 @@
 #include "sources.h"
 #include "tiling.h"
 
-#define MAX_BOXES 262144 /* of one tensor */
+#define MAX_BOXES 262144      /* of one tensor */
+#define MAX_ALL_BOXES 4000000 /* of all */
 
 void cover_first_here(struct arena *a, struct diag *d, struct diag_item *item,
                       const struct diag_where *first)
@@ -38,12 +39,19 @@ void cover_first_here(struct arena *a, struct diag *d, struct diag_item *item,
 /* All that use one tensor. */
 struct uses {
     struct arena *a;
+    struct arena *scratch; /* for boxes */
     struct diag *d;
     struct leaf **p;
     size_t n;
     struct type type;
     struct claims v; /* what they claim */
     bool whole_spec; /* the spec has no findings yet */
+    struct work *work;
+};
+
+/* So that the comparing ends: of all tensors so far. */
+struct work {
+    uint64_t boxes, pairs;
 };
 
 static uint64_t box_count(const struct leaf *leaf)
@@ -67,8 +75,9 @@ static void take_boxes(const struct leaf *leaf, struct box *out)
 static bool say_too_many(const struct uses *u, uint64_t n)
 {
     diag_add(u->d, "E0216", u->p[0]->where,
-             "`%.*s` is cut into %" PRIu64 " boxes, too many to compare",
-             STR_ARG(u->p[0]->name), n);
+             "`%.*s` is cut into %" PRIu64
+             " boxes, too many to compare: %d at most, and %d of all tensors",
+             STR_ARG(u->p[0]->name), n, MAX_BOXES, MAX_ALL_BOXES);
     return false;
 }
 
@@ -80,10 +89,12 @@ static bool collect(struct uses *u)
     for (size_t k = 0; k < u->n; k++)
         if (!size_add(n, box_count(u->p[k]), &n))
             n = UINT64_MAX;
-    if (n > MAX_BOXES)
+    if (n > MAX_BOXES || n > MAX_ALL_BOXES - u->work->boxes)
         return say_too_many(u, n);
-    boxes = arena_new(u->a, struct box, n);
-    u->v = (struct claims){arena_new(u->a, struct claim, n), 0, u->type};
+    u->work->boxes += n;
+    boxes = arena_new(u->scratch, struct box, n);
+    u->v = (struct claims){arena_new(u->scratch, struct claim, n), 0, u->type,
+                           &u->work->pairs};
     for (size_t k = 0; k < u->n; k++) {
         uint64_t count = box_count(u->p[k]);
         if (count > 0)
@@ -162,7 +173,7 @@ static int cut_axis(const struct uses *u)
 
 static void judge_line(const struct uses *u, uint32_t axis)
 {
-    struct part *parts = arena_new(u->a, struct part, u->v.n);
+    struct part *parts = arena_new(u->scratch, struct part, u->v.n);
     const struct axis *x = &u->type.axes[axis];
     struct tiling t;
     for (size_t k = 0; k < u->v.n; k++) {
@@ -170,13 +181,13 @@ static void judge_line(const struct uses *u, uint32_t axis)
         parts[k] = (struct part){c->box.lo[axis],
                                  c->box.lo[axis] + c->box.n[axis], c->owner};
     }
-    t = tiling_line(u->a, parts, u->v.n, x->size);
+    t = tiling_line(u->scratch, parts, u->v.n, x->size);
     for (size_t i = 0; i < t.overlap_count; i++) {
         const struct overlap *o = &t.overlaps[i];
         struct diag_item *item =
             say_overlap(u, o->first, o->second,
-                        arena_format(u->a, "`%.*s` %" PRIu64 "..%" PRIu64,
-                                     STR_ARG(x->name), o->lo, o->hi));
+                        arena_format(u->a, "`%.*s` %.*s", STR_ARG(x->name),
+                                     STR_ARG(o->ranges)));
         if (t.gaps.n > 0 && u->whole_spec)
             diag_note(u->d, item, "`%.*s` %.*s is used by no piece",
                       STR_ARG(x->name), STR_ARG(t.gaps));
@@ -193,7 +204,7 @@ static bool judge_meeting(const struct uses *u)
 {
     struct claim first, second;
     struct box both;
-    switch (tiling_meeting(u->a, &u->v, &first, &second, &both)) {
+    switch (tiling_meeting(u->scratch, &u->v, &first, &second, &both)) {
     case MEETING_NONE:
         return true;
     case MEETING_FOUND:
@@ -220,7 +231,7 @@ static void judge_boxes(const struct uses *u)
         return;
     if (claimed == 0)
         say_gap(u, str_c("all"), str_c("is used by no piece"));
-    else if (tiling_gap(u->a, &u->v, &gap))
+    else if (tiling_gap(u->scratch, &u->v, &gap))
         say_gap(u,
                 arena_format(u->a, "%" PRIu64 " of %" PRIu64 " elements",
                              all - claimed, all),
@@ -515,6 +526,7 @@ void cover_sources(struct arena *a, struct diag *d, struct model *m, bool whole)
     uint32_t *first = arena_new(a, uint32_t, m->leaf_count);
     bool *shared = arena_new(a, bool, m->leaf_count);
     struct place *uses;
+    struct work work = {0};
     size_t n = 0;
     name_sources(a, m, first, shared);
     if (d->errors > COVER_MAX_ERRORS)
@@ -528,13 +540,19 @@ void cover_sources(struct arena *a, struct diag *d, struct model *m, bool whole)
             uses[n++] = (struct place){first[i], i};
     qsort(uses, n, sizeof *uses, compare_uses);
     for (size_t i = 0, k; i < n && d->errors <= COVER_MAX_ERRORS; i = k) {
-        struct uses u = {.a = a, .d = d, .whole_spec = whole};
+        struct arena scratch = {0};
+        struct uses u = {.a = a,
+                         .scratch = &scratch,
+                         .d = d,
+                         .whole_spec = whole,
+                         .work = &work};
         for (k = i; k < n && uses[k].first == uses[i].first; k++)
             ;
         u.p = arena_new(a, struct leaf *, k - i);
         for (; u.n < k - i; u.n++)
             u.p[u.n] = m->leaves[uses[i + u.n].leaf];
         judge(&u);
+        arena_release(&scratch);
     }
     if (m->subtree_count > 0)
         judge_subtrees(a, d, m);

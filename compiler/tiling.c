@@ -8,8 +8,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define MAX_PAIRS 50000000
-#define MAX_GAPS 20 /* that are named one by one */
+#define MAX_PAIRS 100000000
+#define MAX_RANGES 20 /* that are named one by one */
 
 /* --- a line --- */
 
@@ -21,23 +21,41 @@ static int compare_parts(const void *x, const void *y)
     return (a->owner > b->owner) - (a->owner < b->owner);
 }
 
-/* Gaps while they are found. */
-struct gaps {
+/* Ranges while they are named; what touches is one. */
+struct ranges {
     struct text text;
     size_t count;
+    uint64_t lo, hi; /* the last, not named yet */
 };
 
-static void gap_add(struct gaps *g, struct tiling *t, uint64_t lo, uint64_t hi)
+static void range_end(struct ranges *r)
+{
+    if (r->lo < r->hi && r->count++ < MAX_RANGES)
+        text_format(&r->text, "%s%" PRIu64 "..%" PRIu64,
+                    r->text.n > 0 ? ", " : "", r->lo, r->hi);
+}
+
+static void range_add(struct ranges *r, uint64_t lo, uint64_t hi)
 {
     if (lo >= hi)
         return;
-    if (g->count++ == 0) {
-        t->gap_lo = lo;
-        t->gap_hi = hi;
+    if (lo != r->hi || r->lo == r->hi) {
+        range_end(r);
+        r->lo = lo;
     }
-    if (g->count <= MAX_GAPS)
-        text_format(&g->text, "%s%" PRIu64 "..%" PRIu64,
-                    g->text.n > 0 ? ", " : "", lo, hi);
+    r->hi = hi;
+}
+
+/* Their names; releases them. */
+static struct str range_names(struct arena *a, struct ranges *r)
+{
+    struct str s;
+    range_end(r);
+    if (r->count > MAX_RANGES)
+        text_format(&r->text, " and %zu more", r->count - MAX_RANGES);
+    s = arena_str(a, text_view(&r->text));
+    text_release(&r->text);
+    return s;
 }
 
 static void overlap_add(struct arena *a, struct tiling *t, struct overlap o)
@@ -53,31 +71,67 @@ static void overlap_add(struct arena *a, struct tiling *t, struct overlap o)
     t->overlaps[t->overlap_count++] = o;
 }
 
+static int compare_overlaps(const void *x, const void *y)
+{
+    const struct overlap *a = x, *b = y;
+    if (a->second != b->second)
+        return a->second < b->second ? -1 : 1;
+    if (a->first != b->first)
+        return a->first < b->first ? -1 : 1;
+    return (a->lo > b->lo) - (a->lo < b->lo);
+}
+
+/* All of two owners as one. */
+static void overlaps_join(struct arena *a, struct tiling *t)
+{
+    size_t n = 0, k;
+    if (t->overlap_count > 0)
+        qsort(t->overlaps, t->overlap_count, sizeof *t->overlaps,
+              compare_overlaps);
+    for (size_t i = 0; i < t->overlap_count; i = k) {
+        struct overlap o = t->overlaps[i];
+        struct ranges r = {0};
+        for (k = i; k < t->overlap_count && t->overlaps[k].first == o.first &&
+                    t->overlaps[k].second == o.second;
+             k++)
+            range_add(&r, t->overlaps[k].lo, t->overlaps[k].hi);
+        o.ranges = range_names(a, &r);
+        t->overlaps[n++] = o;
+    }
+    t->overlap_count = n;
+}
+
 struct tiling tiling_line(struct arena *a, struct part *parts, size_t n,
                           uint64_t size)
 {
     struct tiling t = {0};
-    struct gaps gaps = {0};
+    struct ranges gaps = {0};
     uint64_t end = 0;
     size_t last = 0;
     qsort(parts, n, sizeof *parts, compare_parts);
-    for (size_t i = 0; i < n; i++) {
-        const struct part *p = &parts[i];
-        gap_add(&gaps, &t, end, p->lo);
-        if (p->lo < end)
+    for (size_t i = 0; i <= n; i++) {
+        uint64_t lo = i < n ? parts[i].lo : size;
+        if (end < lo && t.gap_lo == t.gap_hi) {
+            t.gap_lo = end;
+            t.gap_hi = lo;
+        }
+        range_add(&gaps, end, lo);
+        if (i == n)
+            break;
+        if (lo < end)
             overlap_add(a, &t,
-                        (struct overlap){last, p->owner, p->lo,
-                                         p->hi < end ? p->hi : end});
-        if (p->hi > end) {
-            end = p->hi;
-            last = p->owner;
+                        (struct overlap){last,
+                                         parts[i].owner,
+                                         lo,
+                                         parts[i].hi < end ? parts[i].hi : end,
+                                         {0}});
+        if (parts[i].hi > end) {
+            end = parts[i].hi;
+            last = parts[i].owner;
         }
     }
-    gap_add(&gaps, &t, end, size);
-    if (gaps.count > MAX_GAPS)
-        text_format(&gaps.text, " and %zu more", gaps.count - MAX_GAPS);
-    t.gaps = arena_str(a, text_view(&gaps.text));
-    text_release(&gaps.text);
+    t.gaps = range_names(a, &gaps);
+    overlaps_join(a, &t);
     return t;
 }
 
@@ -159,16 +213,16 @@ static int compare_claims(const void *x, const void *y, void *axis)
     return (a->owner > b->owner) - (a->owner < b->owner);
 }
 
-/* The first box behind box i that meets it, or v->n; counts into *pairs. */
+/* The first box behind box i that meets it, or v->n. */
 static size_t meets(const struct claims *v, size_t i, uint32_t axis,
-                    struct box *both, uint64_t *pairs)
+                    struct box *both)
 {
     const struct box *x = &v->p[i].box;
     for (size_t k = i + 1; k < v->n; k++) {
         const struct box *y = &v->p[k].box;
         if (y->lo[axis] >= x->lo[axis] + x->n[axis])
             break;
-        ++*pairs;
+        ++*v->pairs;
         if (intersect(x, y, v->type.rank, both))
             return k;
     }
@@ -180,7 +234,6 @@ enum meeting tiling_meeting(struct arena *a, const struct claims *v,
                             struct box *both)
 {
     uint32_t axis = sweep_axis(a, v);
-    uint64_t pairs = 0;
     *both = (struct box){0};
     if (v->type.rank == 0 && v->n > 1) {
         *first = v->p[0];
@@ -189,13 +242,13 @@ enum meeting tiling_meeting(struct arena *a, const struct claims *v,
     }
     qsort_r(v->p, v->n, sizeof *v->p, compare_claims, &axis);
     for (size_t i = 0; i < v->n && v->type.rank > 0; i++) {
-        size_t k = meets(v, i, axis, both, &pairs);
+        size_t k = meets(v, i, axis, both);
         if (k < v->n) {
             *first = v->p[i];
             *second = v->p[k];
             return MEETING_FOUND;
         }
-        if (pairs > MAX_PAIRS)
+        if (*v->pairs > MAX_PAIRS)
             return MEETING_UNKNOWN;
     }
     return MEETING_NONE;

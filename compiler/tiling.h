@@ -19,10 +19,11 @@ struct part {
     size_t owner;
 };
 
-/* Two parts that meet in [lo, hi); `second` is the owner that comes later. */
+/* Two owners whose parts meet, first in [lo, hi); `second` comes later. */
 struct overlap {
     size_t first, second;
     uint64_t lo, hi;
+    struct str ranges; /* "4..8, 10..12", the first 20 */
 };
 
 struct tiling {
@@ -32,8 +33,8 @@ struct tiling {
     size_t overlap_count, capacity;
 };
 
-/* How parts tile [0, size); sorts them. Each part that meets an earlier one
- * is in one overlap. */
+/* How parts tile [0, size); sorts them. Where a part meets earlier ones, it is
+ * told with the one that reaches furthest. */
 struct tiling tiling_line(struct arena *a, struct part *parts, size_t n,
                           uint64_t size);
 
@@ -48,6 +49,7 @@ struct claims {
     struct claim *p;
     size_t n;
     struct type type; /* of the whole */
+    uint64_t *pairs;  /* looked at so far, by all that share it */
 };
 
 enum meeting {
