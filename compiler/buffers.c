@@ -14,6 +14,13 @@ void *buffers_take(size_t n)
     return p;
 }
 
+void *buffers_take_many(uint64_t n, size_t size)
+{
+    if (n > SIZE_MAX / size)
+        arena_exhausted();
+    return buffers_take((size_t)n * size);
+}
+
 struct buffers *buffers_new(const struct checkpoint *c, size_t slab)
 {
     struct buffers *b = buffers_take(sizeof *b);

@@ -27,7 +27,8 @@ struct buffers {
 struct buffers *buffers_new(const struct checkpoint *c, size_t slab);
 void buffers_release(struct buffers *b);
 
-/* malloc; never NULL. */
+/* malloc; never NULL. The second one takes n objects of a size. */
 void *buffers_take(size_t n);
+void *buffers_take_many(uint64_t n, size_t size);
 
 #endif

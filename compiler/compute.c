@@ -111,7 +111,7 @@ static double *read_table(const struct computing *x, struct computed *c,
     int error = 0;
     bool ok = operand_open(x, s, &c->slot->other, &o);
     if (ok)
-        table = buffers_take((size_t)o.elements * sizeof *table);
+        table = buffers_take_many(o.elements, sizeof *table);
     for (uint64_t at = 0; ok && at < o.elements && error == 0;
          at += NODE_CHUNK) {
         uint64_t n =
@@ -193,9 +193,8 @@ static bool open_l2(const struct computing *x, struct computed *c)
     c->inner = type_stride(c->step->type, c->step->axis);
     if (c->arg.elements == 0)
         return true;
-    c->table =
-        buffers_take((size_t)(c->arg.elements / c->keep) * sizeof *c->table);
-    s.acc = buffers_take((size_t)c->inner * sizeof *s.acc);
+    c->table = buffers_take_many(c->arg.elements / c->keep, sizeof *c->table);
+    s.acc = buffers_take_many(c->inner, sizeof *s.acc);
     for (uint64_t i = 0; i < c->inner; i++)
         kernel_sumsq_init(&s.acc[i]);
     ok = for_each(x, c, add_squares, &s);
@@ -247,7 +246,7 @@ static bool open_spectral(const struct computing *x, struct computed *c)
     c->keep = s->type.axes[s->axis].size;
     c->inner = type_stride(s->type, s->axis);
     c->table = buffers_take(sizeof *c->table);
-    m.acc = buffers_take((size_t)c->keep * sizeof *m.acc);
+    m.acc = buffers_take_many(c->keep, sizeof *m.acc);
     for (uint64_t k = 0; k < c->keep; k++)
         kernel_sumsq_init(&m.acc[k]);
     ok = ok && for_each(x, c, add_products, &m);

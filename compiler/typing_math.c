@@ -64,6 +64,19 @@ bool typing_map_step(struct typing *t, const struct term *term, struct step *s)
     return typing_check_written(t, term, s->type);
 }
 
+/* E0111: zeros may make a value that no tensor could be. */
+static bool may_compute(struct typing *t, const struct term *term,
+                        struct type type)
+{
+    uint64_t bytes;
+    if (type_bytes(type, TTSB_F64, &bytes))
+        return true;
+    typing_report(t, "E0111", term->at,
+                  "`%s` of %.*s: more than 2^63 - 1 bytes in binary64",
+                  term->signature->name, STR_ARG(type_text(arena_of(t), type)));
+    return false;
+}
+
 /* --- two operands --- */
 
 /* E0410 about the second operand, with what is wanted. */
@@ -194,7 +207,7 @@ bool typing_combine_step(struct typing *t, const struct term *term,
     if (s->other == NULL ||
         !typing_need_floats(t, term, term->args[0].at, s->arg->dtype) ||
         !typing_need_floats(t, term, term->args[1].at, s->other->dtype) ||
-        !find_axis(t, term, s))
+        !find_axis(t, term, s) || !may_compute(t, term, s->arg->type))
         return false;
     *s = *typing_combine(t, term->op, s->arg, s->other, s->axis);
     return typing_check_written(t, term, s->type);
@@ -208,7 +221,8 @@ bool typing_l2_normalize_step(struct typing *t, const struct term *term,
     const struct arg *over = typing_arg(term, "over");
     const struct arg *eps = typing_arg(term, "eps");
     int axis = type_axis(s->arg->type, over->id);
-    if (!typing_need_floats(t, term, term->at, s->arg->dtype))
+    if (!typing_need_floats(t, term, term->at, s->arg->dtype) ||
+        !may_compute(t, term, s->arg->type))
         return false;
     if (axis < 0) {
         typing_report(t, "E0406", over->at, "axis `%.*s` is not in %.*s",
