@@ -85,7 +85,7 @@ static void make_cells(struct maker *m, struct made *t)
     t->cells = arena_new(&m->a, struct cell, elements(t->s->type));
 }
 
-static struct leaf *new_leaf(struct maker *m, struct type type)
+struct leaf *new_leaf(struct maker *m, struct type type)
 {
     struct leaf *leaf = arena_new(&m->a, struct leaf, 1);
     assert_true(m->n < MAX_LEAVES);
@@ -96,7 +96,7 @@ static struct leaf *new_leaf(struct maker *m, struct type type)
 }
 
 /* Half of them weight norms, which keep an axis or none. */
-static struct made source(struct maker *m, struct type type)
+struct made source(struct maker *m, struct type type)
 {
     struct made t = {arena_new(&m->a, struct step, 1), NULL};
     int number = m->n;
@@ -107,6 +107,8 @@ static struct made source(struct maker *m, struct type type)
     make_cells(m, &t);
     for (uint64_t e = 0; e < elements(type); e++)
         t.cells[e] = (struct cell){number, e};
+    if (m->plain)
+        return t;
     if (roll(4) == 0)
         t.s->leaf->twin = new_leaf(m, type);
     if (roll(2) == 0)
@@ -137,6 +139,11 @@ static struct made zeros(struct maker *m, struct type type)
     return t;
 }
 
+static uint64_t most(const struct maker *m)
+{
+    return m->larger > 0 ? MOST * m->larger * m->larger : MOST;
+}
+
 static struct type random_type(struct maker *m)
 {
     static const uint64_t sizes[] = {1, 1, 2, 2, 3, 4, 4, 5, 6, 8, 12};
@@ -145,7 +152,9 @@ static struct type random_type(struct maker *m)
     uint64_t n = 1;
     for (uint32_t i = 0; i < t.rank; i++) {
         axes[i].size = sizes[roll(sizeof sizes / sizeof sizes[0])];
-        axes[i].size = n * axes[i].size > 200 ? 1 : axes[i].size;
+        if (m->larger > 0)
+            axes[i].size *= 1 + roll(m->larger);
+        axes[i].size = n * axes[i].size > most(m) / 3 ? 1 : axes[i].size;
         axes[i].size = roll(150) == 0 ? 0 : axes[i].size;
         n *= axes[i].size;
     }
@@ -391,16 +400,20 @@ static struct made join(struct maker *m, struct made x)
     return t;
 }
 
-struct made random_term(struct maker *m)
+struct made random_moves(struct maker *m, struct made x)
 {
     static struct made (*const moves[])(struct maker *, struct made) = {
         permute, squeeze, unsqueeze, slice, slice, merge,
         merge,   unmerge, unmerge,   rope,  rope,  join};
-    struct made t = source(m, random_type(m));
     for (uint64_t n = roll(9); n > 0; n--) {
-        struct made next = moves[roll(sizeof moves / sizeof moves[0])](m, t);
-        if (elements(next.s->type) <= MOST)
-            t = next;
+        struct made next = moves[roll(sizeof moves / sizeof moves[0])](m, x);
+        if (elements(next.s->type) <= most(m))
+            x = next;
     }
-    return t;
+    return x;
+}
+
+struct made random_term(struct maker *m)
+{
+    return random_moves(m, source(m, random_type(m)));
 }

@@ -33,6 +33,8 @@ struct maker {
     struct arena a;
     struct leaf *leaves[MAX_LEAVES]; /* also of terms that were thrown away */
     int n;
+    bool plain;      /* neither weight norms nor twins */
+    uint64_t larger; /* axes are up to so many times longer; 0: not at all */
 };
 
 void random_seed(uint64_t seed);
@@ -40,8 +42,16 @@ void random_seed(uint64_t seed);
 /* 0 to n - 1 */
 uint64_t roll(uint64_t n);
 
-/* Up to 720 elements, seldom none; up to 8 moves. */
+/* Up to 720 elements, or as many times `larger` twice; seldom none; up to 8
+ * moves. */
 struct made random_term(struct maker *m);
+
+/* The same over a value; it stays as it is where a move would not do. */
+struct made random_moves(struct maker *m, struct made x);
+
+/* A source, not moved; a leaf of the maker's that nothing reads. */
+struct made source(struct maker *m, struct type type);
+struct leaf *new_leaf(struct maker *m, struct type type);
 
 uint64_t elements(struct type t);
 
