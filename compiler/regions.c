@@ -224,7 +224,7 @@ static void cut(struct results *to, const struct region *r, const struct cut *c)
     uint64_t s = r->start[c->axis], inner, first, last, from, end;
     struct region part;
     const struct digit *d;
-    if (!is_on(r, k, c->axis)) {
+    if (!is_on(r, k, c->axis) || r->digits[k].step == 0) { /* hollow */
         part = *r;
         part.start[c->axis] -= c->lo;
         if (s >= c->lo && s < c->hi)
