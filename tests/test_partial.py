@@ -36,12 +36,14 @@ map:
       emb: same(emb [n=2], head [n=2])
       opt: concat(a, opt.l [a=1], zeros [a=1], opt.r [a=1]) optional
       fc: fc [a=2]
+      sum: l2_normalize(add(also(fc [a=2]), max(bias [a=2], 0.5)), over=a, eps=1e-9)
 """
 NEEDS = {"q": {"qkv"}, "v": {"qkv"}, "x": {"up", "lo"}, "y": {"up", "lo"},
          "up": {"up"}, "tied": {"up"}, "rows": {"row.0", "row.1"},
-         "emb": {"emb", "head"}, "opt": {"opt.l", "opt.r"}, "fc": {"fc"}}
+         "emb": {"emb", "head"}, "opt": {"opt.l", "opt.r"}, "fc": {"fc"}, "sum": {"fc", "bias"}}
 SHAPES = {"qkv": [3, 2], "up": [2], "lo": [2], "row.0": [2], "row.1": [2],
-          "emb": [2], "head": [2], "opt.l": [1], "opt.r": [1], "fc": [2]}
+          "emb": [2], "head": [2], "opt.l": [1], "opt.r": [1], "fc": [2],
+          "bias": [2]}
 
 
 def tensor(name, shape):
