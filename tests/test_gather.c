@@ -34,6 +34,17 @@ struct bench {
     uint64_t below; /* all numbers; beyond, they begin again */
 };
 
+static uint64_t reads; /* that went to the system */
+
+ssize_t __real_pread(int fd, void *p, size_t n, off_t at);
+ssize_t __wrap_pread(int fd, void *p, size_t n, off_t at);
+
+ssize_t __wrap_pread(int fd, void *p, size_t n, off_t at)
+{
+    reads++;
+    return __real_pread(fd, p, n, at);
+}
+
 static uint64_t random_state = 88172645463325252u;
 
 static uint64_t roll(uint64_t n)
@@ -228,12 +239,43 @@ static void test_shorter_file(void **state)
     close_numbers(&b);
 }
 
+/* Half of each row of a transposed matrix, row by row, as a piece of a computed
+ * value is read: rows are staged together, and not each by itself. */
+static void test_parts_of_rows(void **state)
+{
+    enum { N = 3000 };
+    static const uint64_t sizes[] = {N, N};
+    static const uint8_t order[] = {1, 0};
+    uint32_t got[N / 2];
+    uint64_t before;
+    struct bench b;
+    struct output o;
+    struct view p;
+    (void)state;
+    open_numbers(&b, N * N, N * N);
+    o = make_output(&b, 2, sizes, order);
+    p = view_of(&b, &o);
+    before = reads;
+    for (uint64_t row = 0; row < N; row++) {
+        uint64_t first = row * N + N / 2;
+        assert_int_equal(gather_range(&b.g, &p, first, N / 2, (uint8_t *)got),
+                         0);
+        for (uint64_t i = 0; i < N / 2; i++)
+            assert_int_equal(got[i], source_of(2, sizes, order, first + i));
+    }
+    /* A read for each row of the source, and each time rows are staged. */
+    assert_in_range(reads - before, 1,
+                    N * (N / (GATHER_STAGING / sizeof *got / N) + 1));
+    close_numbers(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_shapes),
         cmocka_unit_test(test_large_matrices),
         cmocka_unit_test(test_shorter_file),
+        cmocka_unit_test(test_parts_of_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
