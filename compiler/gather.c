@@ -245,11 +245,21 @@ static bool same_view(const struct view *a, const struct view *b)
            memcmp(a->strides, b->strides, size) == 0;
 }
 
-/* Has the element `at` of a view staged, and as many behind it as fit. */
+/* The beginning of the rows around an element: of as many inner axes as fit.
+ * Whoever reads a part of each row finds the next rows staged. */
+static uint64_t row_begin(const struct view *v, uint64_t at, uint64_t most)
+{
+    uint64_t inner = 1;
+    for (uint32_t i = v->rank; i-- > 0 && v->dims[i] <= most / inner;)
+        inner *= v->dims[i];
+    return at - at % inner;
+}
+
+/* Has the element `at` of a view staged, and as many around it as fit. */
 static int stage(struct gather *g, const struct view *v, enum ttsb_dtype dtype,
                  uint64_t at)
 {
-    uint64_t most, last;
+    uint64_t most, last, first;
     int error;
     if (g->count > 0 && g->dtype == dtype && same_view(&g->view, v) &&
         at >= g->first && at - g->first < g->count)
@@ -259,10 +269,11 @@ static int stage(struct gather *g, const struct view *v, enum ttsb_dtype dtype,
     g->dtype = dtype;
     g->size = dtype == v->dtype ? v->element_size : spec_dtype_bits(dtype) / 8;
     most = GATHER_STAGING / g->size;
-    last = v->elements - at < most ? v->elements : at + most;
+    first = row_begin(v, at, most);
+    last = v->elements - first < most ? v->elements : first + most;
     g->view = *v;
-    g->first = at;
-    g->chunk = cut_chunk(v, at, last, &g->count);
+    g->first = first;
+    g->chunk = cut_chunk(v, first, last, &g->count);
     error = read_chunk(g, v, &g->chunk);
     if (error != 0)
         g->count = 0;
