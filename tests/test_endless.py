@@ -113,6 +113,8 @@ class Endless(unittest.TestCase):
         loop = "map:\n  - for: {i: 0..%d}\n    tensors:\n      x{i}: "
         self.end(TENSORS + f"      x: {nested(1)}\n")
         self.end(TENSORS + f"      x: {nested(4)}\n", "E0216")
+        self.end(TENSORS + "      x: unmerge(merge(unmerge(w [a=600**4], a -> s=600**2 * b=600**2),"
+                 " s * b -> a), a -> s=400**2 * b=900**2)\n")
         self.end(loop % 10 + many % (60000, 60000, 40000) + "\n")
         self.end(loop % 4000000 + many % (60000, 60000, 40000) + "\n", "E0216")
         self.end(loop % 4000000 + many % (90000, 90000, 60000) + "\n", "E0216")
