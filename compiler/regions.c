@@ -99,6 +99,21 @@ static void digit_remove(struct region *r, uint32_t i)
     r->digit_count--;
 }
 
+/* What is contiguous on both sides becomes one. */
+static void join_digits(struct region *r)
+{
+    for (uint32_t i = 0; i + 1 < r->digit_count;) {
+        struct digit *x = &r->digits[i], *y = x + 1;
+        if (x->axis != y->axis || x->from != y->from ||
+            x->step != y->step * y->count || x->by != y->by * y->count) {
+            i++;
+            continue;
+        }
+        y->count *= x->count;
+        digit_remove(r, i);
+    }
+}
+
 /* A copy in which digit i has its indices [from, from + count) only. */
 static struct region trimmed(struct regions *v, const struct region *r,
                              uint32_t i, uint64_t from, uint64_t count)
@@ -204,9 +219,11 @@ static void merge_two(struct region *r, uint32_t axis, uint64_t inner)
 void regions_merge(struct regions *v, size_t first, uint32_t axis,
                    const struct axis *sizes, uint32_t k)
 {
-    for (size_t i = first; i < v->n && !v->failed; i++)
+    for (size_t i = first; i < v->n && !v->failed; i++) {
         for (uint32_t j = 1; j < k; j++)
             merge_two(&v->p[i], axis, sizes[j].size);
+        join_digits(&v->p[i]);
+    }
 }
 
 /* --- slices --- */
@@ -392,20 +409,6 @@ void regions_part(struct regions *v, size_t first, uint32_t axis,
 }
 
 /* --- settling --- */
-
-static void join_digits(struct region *r)
-{
-    for (uint32_t i = 0; i + 1 < r->digit_count;) {
-        struct digit *x = &r->digits[i], *y = x + 1;
-        if (x->axis != y->axis || x->from != y->from ||
-            x->step != y->step * y->count || x->by != y->by * y->count) {
-            i++;
-            continue;
-        }
-        y->count *= x->count;
-        digit_remove(r, i);
-    }
-}
 
 /* A digit that has another one beside it on its axis, the smaller of two;
  * digit_count if there is none. */
