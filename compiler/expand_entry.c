@@ -55,10 +55,13 @@ struct typing expansion_typing(struct expansion *x, struct frame *f)
 
 void expansion_too_many(struct typing *t, struct span at)
 {
-    typing_report(t, "E0216", at,
-                  "the value falls into more than %d pieces: its axes are "
-                  "cut or parted where what they are made of does not end",
-                  REGIONS_MAX);
+    struct diag_item *item =
+        typing_report(t, "E0216", at, "the value falls into too many pieces");
+    diag_note(t->scope->d, item,
+              "where its axes are cut and parted does not meet the bounds of "
+              "what they are made of: more than %d pieces, or axes parted more "
+              "than %d times",
+              REGIONS_MAX, REGION_MAX_DIGITS);
 }
 
 /* A cut value's claims; its pieces count as terms, so that expansion ends. */
