@@ -7,7 +7,8 @@
  * dropped, renamed, reshaped and retyped, and one added beside it, one slip at
  * a time, is an error that names it. The one exception is a BatchNorm's
  * counter, which the checkpoint may lack: then nothing is said. In process, on
- * headers: 59,675 comparisons.
+ * headers: 59,675 comparisons; with sanitizers, which slow them down tenfold,
+ * one in SLIPS_STEP.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -320,7 +321,8 @@ static void all_slips(struct slips *s, enum slip slip, const char *const *ids)
     for (at.file = 0; at.file < s->files; at.file++)
         for (at.tensor = 0; at.tensor < s->given[at.file].header.count;
              at.tensor++, count++)
-            check_slip(s, at, slip, ids);
+            if (count % SLIPS_STEP == (uint64_t)slip % SLIPS_STEP)
+                check_slip(s, at, slip, ids);
     assert_int_equal(count, s->model->wanted);
 }
 
