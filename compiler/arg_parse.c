@@ -71,10 +71,15 @@ static bool read_unmerge(struct cursor *c, struct arg *arg)
     return true;
 }
 
+/* Another word is left where it stands, for the finding. */
 static bool read_yes_no(struct cursor *c, struct arg *arg)
 {
-    return cursor_id(c, &arg->id, &arg->id_at) &&
-           (str_is(arg->id, "yes") || str_is(arg->id, "no"));
+    struct cursor try = *c;
+    if (!cursor_id(&try, &arg->id, &arg->id_at) ||
+        !(str_is(arg->id, "yes") || str_is(arg->id, "no")))
+        return false;
+    *c = try;
+    return true;
 }
 
 struct range arg_parse_range(struct cursor *c)
