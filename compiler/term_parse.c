@@ -168,13 +168,31 @@ static bool may_repeat(enum arg_kind kind)
     return kind == ARG_AXES || kind == ARG_TERMS;
 }
 
-/* Whether a name follows that has no type: no term, but what comes behind one
- * that may be left out. */
-static bool is_bare_name(const struct cursor *c)
+/* A name without a type, up to what ends its argument. */
+static bool take_bare_name(struct cursor *c)
 {
-    struct cursor try = *c;
-    return cursor_name(&try) != NULL && !try.failed &&
-           (cursor_peek(&try) == ',' || cursor_peek(&try) == ')');
+    return cursor_name(c) != NULL && !c->failed &&
+           (cursor_peek(c) == ',' || cursor_peek(c) == ')');
+}
+
+/* Whether a name follows that is no term, but what comes behind one that may
+ * be left out. Of two names without types the first is a term that lacks its
+ * own. */
+static bool is_left_out(const struct cursor *c)
+{
+    struct cursor try = *c, behind;
+    struct str id;
+    struct span at;
+    char next;
+    if (!take_bare_name(&try))
+        return false;
+    if (!cursor_take(&try, ","))
+        return true;
+    behind = try;
+    if (cursor_id(&behind, &id, &at) && cursor_take(&behind, "="))
+        return true;
+    next = cursor_peek(&try);
+    return (next >= '0' && next <= '9') || !take_bare_name(&try);
 }
 
 /* "(" arg { "," arg } ")" */
@@ -195,7 +213,7 @@ static void arguments(struct cursor *c, struct term *t, struct span at)
             break;
         }
         kind = s->positional[next];
-        if (kind == ARG_TERM_OR_NOT && is_bare_name(c))
+        if (kind == ARG_TERM_OR_NOT && is_left_out(c))
             kind = s->positional[++next];
         argument(c, &v, kind, (struct str){0});
         next += !may_repeat(kind);
