@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "hash.h"
@@ -111,7 +112,10 @@ static void say_range(struct emission *e, const struct output *o,
                     f->value, STR_ARG(element_text(e->a, o->type, f->first)));
     diag_fact(item, element_text(e->a, o->type, f->first));
     diag_help(e->d, item,
-              spec_dtype_is_integer(o->dtype)
+              !isfinite(f->value)
+                  ? "a wider dtype would not hold it either: look at what its "
+                    "sources hold there"
+              : spec_dtype_is_integer(o->dtype)
                   ? "cast to a wider integer, or leave `as` out"
               : o->dtype == TTSB_F16
                   ? "store it wider: `as bf16`, `as f32` or `store:`"
