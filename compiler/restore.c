@@ -97,8 +97,11 @@ static bool select_origins(struct restoring *x)
     x->chosen = arena_new(a, bool, n);
     for (size_t i = 0; i < n; i++)
         all[i].name = x->lineage.p[i].name;
-    if (!selection_make(a, &x->r->diag, all, n, &q, &s))
+    if (!selection_make(a, &x->r->diag, all, n, &q, &s)) {
+        diag_note(&x->r->diag, x->r->diag.last,
+                  "with --inverse patterns are for the sources' names");
         return false;
+    }
     for (size_t i = 0; i < s.count; i++)
         x->chosen[s.index[i]] = true;
     return true;
@@ -195,6 +198,32 @@ static struct str path_of(struct restoring *x, uint32_t source)
                         STR_ARG(sources_id(s, source)));
 }
 
+/* Links apart, two files of one folder and one name. */
+static bool same_place(const struct outfile *o, const struct outfile *p)
+{
+    size_t m = str_folder(o->path).n, n = str_folder(p->path).n;
+    struct stat a, b;
+    return str_eq(str_cut(o->path, m, o->path.n),
+                  str_cut(p->path, n, p->path.n)) &&
+           fstat(o->directory_fd, &a) == 0 && fstat(p->directory_fd, &b) == 0 &&
+           a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* A link may lead from one source's file to another's. */
+static bool check_places(struct restoring *x)
+{
+    uint32_t n = sources_count(x->r->model.spec);
+    for (uint32_t i = 1; i < n; i++)
+        for (uint32_t k = 0; k < i; k++) {
+            const struct target *a = &x->targets[i], *b = &x->targets[k];
+            if (a->open && b->open && same_place(&a->file, &b->file))
+                return refuse(x, a->path,
+                              "a link makes it the file of another source, "
+                              "too");
+        }
+    return true;
+}
+
 static bool open_targets(struct restoring *x)
 {
     uint32_t n = sources_count(x->r->model.spec);
@@ -222,7 +251,7 @@ static bool open_targets(struct restoring *x)
         if (error != 0)
             return refuse(x, t->path, outfile_error(error));
     }
-    return true;
+    return check_places(x);
 }
 
 /* After an error nothing of this run is left. */

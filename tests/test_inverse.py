@@ -581,6 +581,22 @@ map:
         (self.out / "one.safetensors").symlink_to(self.blob)
         self.assertIn("it is an input", self.refused("--restorable", code=3))
 
+    def test_links_from_file_to_file(self):
+        """No source's file is written over by another one's."""
+        self.out.mkdir()
+        for link in ("one.safetensors", f"../{self.out.name}/one.safetensors"):
+            for there in (False, True):
+                (self.out / "two.safetensors").symlink_to(link)
+                if there:
+                    (self.out / "one.safetensors").write_text("old")
+                self.assertIn("of another source", self.refused("--restorable", code=3))
+                (self.out / "two.safetensors").unlink()
+                (self.out / "one.safetensors").unlink(missing_ok=True)
+
+    def test_names_of_outputs(self):
+        """Patterns are for the sources' names; who takes the blob's is told."""
+        self.assertIn("sources' names", self.refused("b"))
+
     def test_what_it_is_given(self):
         ck.ttswc("export", self.blob, "-o", self.out, "--restorable", code=2)
         ck.ttswc("export", self.blob, "-o", self.out, "--inverse", code=2)
