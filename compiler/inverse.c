@@ -186,11 +186,15 @@ static void invert_output(struct inverse *v, uint32_t i, struct arena *scratch)
     const struct output *o = &v->m->outputs[i];
     struct leaf *output;
     struct regions r;
+    uint64_t elements;
     if (o->missing)
         lose_all(v, LOSS_MISSING, o);
     if (o->missing || o->absent)
         return;
     lose_norms(v, o);
+    type_elements(o->type, &elements);
+    if (elements == 0) /* no region says what it was computed from */
+        lose_below(v, o->step, o);
     r = plan_value(scratch, o->step);
     if (r.failed) {
         lose_all(v, LOSS_PIECES, o);

@@ -310,6 +310,18 @@ class Files(Holder):
             self.inverse(code=code)
             self.assertEqual(ck.read(self.out), given)
 
+    def test_computed_and_empty(self):
+        """Who makes nothing of a source still does not drop it."""
+        self.compile(HEAD + """\
+  - tensors:
+      a: mul(a [out=3, in=0], b [out=3])
+      c: c [n=0]
+""", {"a": ("F32", [3, 0], b""), "b": f32(1, 2, 3), "c": ("F32", [0], b"")})
+        _, err = self.inverse(code=1)
+        self.assertIn("`b` cannot be restored: `a` is computed from it", err)
+        self.inverse("--restorable")
+        self.assertEqual(sorted(ck.read(self.out)), ["a", "c"])
+
     def test_bits_of_nan(self):
         """Kept by a copy, changed by a cast; so only the first is undone."""
         nan = struct.pack("<2I", 0x7F800001, 0xFFFFFFFF)
