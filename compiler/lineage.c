@@ -357,7 +357,7 @@ static void bind_leaf(struct run *r, struct lineage *l, struct leaf *leaf,
             add_unread(r, l, leaf->first_use);
     if (leaf->source == NO_SOURCE)
         return;
-    if (made && l->p[leaf->source].dropped)
+    if (!leaf->dropped && l->p[leaf->source].dropped)
         stray(v, leaf->name, "is dropped in the blob and used in the spec");
     used[leaf->source] = used[leaf->source] || made;
 }

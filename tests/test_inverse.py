@@ -415,6 +415,23 @@ class Files(Holder):
         self.inverse("--allow-partial-weights", "--restorable")
         self.assertEqual(ck.read(self.out), {n: given[n] for n in "ae"})
 
+    def test_absent_and_dropped_exchanged(self):
+        """The same contract; but what is optional here was dropped there."""
+        body = """\
+  - tensors:
+      x: x [n=2]
+      y: {} [n=2] optional
+    drop:
+      {} [n=2]: not wanted
+"""
+        given = {"x": f32(1, 2), "b": f32(3, 4)}
+        self.compile(HEAD + body.format("a", "b"), given)
+        self.spec.write_text(HEAD + body.format("b", "a"))
+        for more in ((), ("--restorable",)):
+            _, err = self.inverse(*more, code=1)
+            self.assertIn("E0709", err)
+            self.assertIn("`b` is dropped in the blob and used in the spec", err)
+
     def test_a_missing_output_and_a_second_reading(self):
         given = {"c": f32(3, 4)}
         self.compile(HEAD + """\
