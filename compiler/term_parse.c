@@ -209,7 +209,7 @@ static void arguments(struct cursor *c, struct term *t, struct span at)
         if (keyed(c, &v, s))
             continue;
         if (next == all) {
-            cursor_error(c, "`)`");
+            cursor_error(c, cursor_peek(c) == ')' ? "an argument" : "`)`");
             break;
         }
         kind = s->positional[next];
@@ -437,16 +437,11 @@ const struct term *term_parse_source(struct arena *a, struct diag *d,
 }
 
 /* KEY=EXPR of a rope around a range. */
-static bool rope_key(struct cursor *c, struct args *v,
+static void rope_key(struct cursor *c, struct args *v,
                      const struct op_signature *s)
 {
-    struct str id;
-    struct span at;
-    if (keyed(c, v, s))
-        return true;
-    if (cursor_id(c, &id, &at))
+    if (!keyed(c, v, s))
         cursor_error(c, "`heads=` or `dims=`");
-    return false;
 }
 
 /* rope_half(range, heads=H[, dims=r]), or rope_interleave; false if it is
