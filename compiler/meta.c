@@ -109,28 +109,19 @@ static void put_sources(struct text *t, struct source_list l,
     text_c(t, "]");
 }
 
-/* A tensor that a value uses twice stands once. */
-static bool is_repeated(const struct model *m, const struct output *o,
-                        uint32_t i)
-{
-    const struct leaf *leaf = output_leaf(m, o, i);
-    bool repeated = false;
-    if (leaf->first_use == leaf)
-        return false;
-    for (uint32_t k = 0; k < i && !repeated; k++)
-        repeated = output_leaf(m, o, k)->first_use == leaf->first_use;
-    return repeated;
-}
-
+/* A tensor that a value uses twice stands once: `seen` has, of each tensor of
+ * the checkpoint, the output that it stood under last, counted from 1. */
 static void put_lineage(struct arena *a, struct text *t, const struct model *m,
-                        const struct output *o)
+                        const struct output *o, uint32_t *seen)
 {
+    uint32_t next = (uint32_t)(o - m->outputs) + 1;
     bool first = true;
     text_c(t, ",\"sources\":[");
     for (uint32_t i = 0; i < o->leaf_count; i++) {
         const struct leaf *leaf = output_leaf(m, o, i);
-        if (leaf->source == NO_SOURCE || is_repeated(m, o, i))
+        if (leaf->source == NO_SOURCE || seen[leaf->source] == next)
             continue;
+        seen[leaf->source] = next;
         text_c(t, first ? "" : ",");
         meta_string(t, sources_name(a, m->spec, leaf->file, leaf->name));
         first = false;
@@ -139,7 +130,7 @@ static void put_lineage(struct arena *a, struct text *t, const struct model *m,
 }
 
 static void put_tensor(struct arena *a, struct text *t, const struct model *m,
-                       const struct output *o)
+                       const struct output *o, uint32_t *seen)
 {
     text_c(t, "{\"axes\":[");
     for (uint32_t i = 0; i < o->type.rank; i++) {
@@ -148,7 +139,7 @@ static void put_tensor(struct arena *a, struct text *t, const struct model *m,
     }
     text_c(t, "],\"name\":");
     meta_string(t, o->name);
-    put_lineage(a, t, m, o);
+    put_lineage(a, t, m, o, seen);
     text_c(t, ",\"value\":");
     meta_string(t, contract_expression(a, m, o));
     text_c(t, "}");
@@ -157,6 +148,7 @@ static void put_tensor(struct arena *a, struct text *t, const struct model *m,
 void meta_write(struct arena *a, struct text *t, const struct model *m,
                 const struct checkpoint *c, uint8_t (*digests)[16])
 {
+    uint32_t *seen = arena_new(a, uint32_t, c->count);
     text_c(t, "{");
     about_put(t, &m->spec->about);
     text_c(t, "\"dropped\":");
@@ -169,7 +161,7 @@ void meta_write(struct arena *a, struct text *t, const struct model *m,
     for (size_t i = 0; i < m->output_count; i++) {
         struct arena scratch = {0};
         text_c(t, i > 0 ? "," : "");
-        put_tensor(&scratch, t, m, &m->outputs[i]);
+        put_tensor(&scratch, t, m, &m->outputs[i], seen);
         arena_release(&scratch);
     }
     text_c(t, "]}");
