@@ -177,13 +177,15 @@ static bool take_bare_name(struct cursor *c)
 
 /* Whether a name follows that is no term, but what comes behind one that may
  * be left out. Of two names without types the first is a term that lacks its
- * own. */
+ * own. What is wrong in a name is said when it is read. */
 static bool is_left_out(const struct cursor *c)
 {
+    struct diag aside = {.arena = c->a};
     struct cursor try = *c, behind;
     struct str id;
     struct span at;
     char next;
+    try.d = &aside;
     if (!take_bare_name(&try))
         return false;
     if (!cursor_take(&try, ","))
