@@ -202,6 +202,16 @@ static struct str list_parts(struct resolution *r, const struct leaf *leaf,
     return list;
 }
 
+/* The magnitude of a weight norm where a spectral norm was to be: both have a
+ * `_v`. */
+static bool is_weight_norm(struct resolution *r, const struct leaf *leaf)
+{
+    struct str g = arena_format(r->a, "%.*s_g", STR_ARG(leaf->stem));
+    uint32_t index;
+    return leaf->spectral != SPECTRAL_NONE &&
+           checkpoint_find(r->c, leaf->file, g, &index);
+}
+
 /* A norm of which the checkpoint has a part; one finding for all that lacks. */
 static void say_half(struct resolution *r, const struct leaf *leaf,
                      struct str there)
@@ -219,10 +229,17 @@ static void say_half(struct resolution *r, const struct leaf *leaf,
                     spectral ? "part of a spectral" : "half a weight",
                     STR_ARG(there), STR_ARG(lacks), count > 1 ? "are" : "is");
     diag_fact(item, leaf_tail(r->a, leaf));
-    diag_note(r->d, item,
-              "%s norm was removed from this checkpoint in part, or a tensor "
-              "was lost",
-              spectral ? "spectral" : "weight");
+    if (is_weight_norm(r, leaf))
+        diag_help(r->d, item,
+                  "`%.*s_g` is there, too: that is a weight norm, "
+                  "weight_norm(%.*s, keep=...)",
+                  STR_ARG(leaf->stem), STR_ARG(leaf->stem));
+    else
+        diag_note(
+            r->d, item,
+            "%s norm was removed from this checkpoint in part, or a tensor "
+            "was lost",
+            spectral ? "spectral" : "weight");
 }
 
 void missing_say(struct resolution *r, const struct leaf *leaf)
