@@ -346,7 +346,7 @@ static struct made beside(struct maker *m, struct made x, enum op op,
         type = with_size(m, type, axis, 1 + roll(5));
     if (op != OP_INTERLEAVE && roll(3) == 0)
         return zeros(m, type);
-    return source(m, type);
+    return m->part != NULL ? m->part(m, type) : source(m, type);
 }
 
 /* Which element of which part an index of a join is. */

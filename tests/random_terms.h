@@ -33,7 +33,9 @@ struct maker {
     struct arena a;
     struct leaf *leaves[MAX_LEAVES]; /* also of terms that were thrown away */
     int n;
-    bool plain;      /* neither weight norms nor twins */
+    bool plain; /* neither weight norms nor twins */
+    /* Makes parts of joins in place of source(), if it is not NULL. */
+    struct made (*part)(struct maker *m, struct type type);
     uint64_t larger; /* axes are up to so many times longer; 0: not at all */
 };
 
