@@ -49,6 +49,15 @@ static bool is_decimal(struct str s)
     return marked && i == s.n;
 }
 
+/* Whether a decimal says 0: no digit before its exponent is another. */
+static bool is_zero(struct str s)
+{
+    for (size_t i = 0; i < s.n && s.p[i] != 'e' && s.p[i] != 'E'; i++)
+        if (s.p[i] >= '1' && s.p[i] <= '9')
+            return false;
+    return true;
+}
+
 bool decimal_parse(struct str text, double *out)
 {
     char buffer[MAX_DECIMAL + 1];
@@ -62,7 +71,7 @@ bool decimal_parse(struct str text, double *out)
         return false;
     *out = strtod_l(buffer, NULL, c);
     freelocale(c);
-    return isfinite(*out);
+    return isfinite(*out) && (*out != 0 || is_zero(text));
 }
 
 static void check_string(struct parser *p, const struct node *n)

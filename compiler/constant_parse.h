@@ -15,8 +15,8 @@
 void constants_read(struct parser *p, const struct node *n, void *into);
 
 /* A decimal number with a point or an exponent: [-]digits[.digits][e[+-]digits]
- * to the nearest binary64, ties to even. False for other text, for infinity,
- * and for more than 768 bytes. */
+ * to the nearest binary64, ties to even. False for other text, for what becomes
+ * infinite, or 0 without being 0, and for more than 768 bytes. */
 bool decimal_parse(struct str text, double *out);
 
 #endif
