@@ -210,6 +210,20 @@ static void invert_output(struct inverse *v, uint32_t i, struct arena *scratch)
         invert_region(v, &r.p[k], o, output);
 }
 
+/* Those of an output that are not listed yet. */
+static void add_origins(struct inverse *v, const struct output *o,
+                        struct arena *scratch)
+{
+    for (uint32_t k = 0; k < o->leaf_count; k++) {
+        uint32_t origin = output_leaf(v->m, o, k)->source;
+        struct inverted *x = origin == NO_SOURCE ? NULL : &v->parts[origin];
+        if (x == NULL || x->first.a != NULL)
+            continue;
+        *x = (struct inverted){0, {.a = scratch}, {.a = scratch}};
+        v->origins[v->count++] = origin;
+    }
+}
+
 /* The origins of the unit's outputs, each once. */
 static void list_origins(struct inverse *v, const struct unit *u,
                          struct arena *scratch)
@@ -217,17 +231,8 @@ static void list_origins(struct inverse *v, const struct unit *u,
     for (size_t i = 0; i < v->count; i++)
         v->parts[v->origins[i]] = (struct inverted){0};
     v->count = 0;
-    for (uint32_t i = 0; i < u->count; i++) {
-        const struct output *o = &v->m->outputs[v->units.outputs[u->first + i]];
-        for (uint32_t k = 0; k < o->leaf_count; k++) {
-            uint32_t origin = output_leaf(v->m, o, k)->source;
-            struct inverted *x = origin == NO_SOURCE ? NULL : &v->parts[origin];
-            if (x == NULL || x->first.a != NULL)
-                continue;
-            *x = (struct inverted){0, {.a = scratch}, {.a = scratch}};
-            v->origins[v->count++] = origin;
-        }
-    }
+    for (uint32_t i = 0; i < u->count; i++)
+        add_origins(v, &v->m->outputs[v->units.outputs[u->first + i]], scratch);
 }
 
 void inverse_unit(struct inverse *v, size_t k, struct arena *scratch)
