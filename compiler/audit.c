@@ -134,6 +134,7 @@ static bool read_source(const struct audit *a, const struct leaf *leaf,
         if (error != 0)
             break;
         audit_hash(a->b->raw, n, pieces + at / TTSB_PIECE_SIZE);
+        produce_show_source(a->p, leaf->source, at, a->b->raw, n);
         if (size > 0) { /* packed dtypes have no NaN */
             kernel_scan_nonfinite(leaf->dtype, a->b->raw, n / size, &bad);
             sum_values(a, leaf, rows, at / size, n / size);

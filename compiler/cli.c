@@ -10,49 +10,10 @@
 #include <unistd.h>
 
 #include "arena.h"
+#include "options.h"
 #include "version.h"
 
-#define MAX_JOBS 256
 #define USAGE_COLUMNS 80
-
-static const struct option {
-    char letter; /* in a command's table */
-    const char *shown, *name, *value, *help;
-} options[] = {
-    {'o', "-o", "--output", "FILE",
-     "write to FILE; replaced as a whole or not at all"},
-    {'S', "", "--source", "NAME=PATH",
-     "PATH is (part of) the checkpoint of the spec's source NAME; repeatable"},
-    {'j', "-j", "--jobs", "N",
-     "use N threads, 1 to 256 (default: one per processor, at most 16)"},
-    {'q', "-q", "--quiet", NULL, "no report; warnings and errors stay"},
-    {'P', "", "--allow-partial-weights", NULL,
-     "a missing source is a warning, and its output is MISSING"},
-    {'J', "", "--json", NULL, "print JSON"},
-    {'s', "", "--sort", "KEY",
-     "order by file (default), name, size or dtype; largest size first"},
-    {'M', "-MD", "--depfile", NULL,
-     "list the inputs in FILE.d, for Make and Ninja"},
-    {'F', "-MF", "--depfile-name", "NAME", "list them in NAME instead"},
-    {'m', "", "--map", "NAME",
-     "write to NAME where each tensor went, and from what it was made"},
-    {'I', "", "--if-changed", NULL,
-     "do nothing if FILE.stamp shows that nothing changed"},
-    {'V', "", "--inverse", "SPEC",
-     "undo SPEC, which BLOB was compiled by: write its sources again"},
-    {'R', "", "--restorable", NULL,
-     "write the sources that can be restored, warn of the others"},
-    {'p', "", "--progress", "WHEN",
-     "auto (default: on a terminal), always or never"},
-};
-
-#define OPTION_COUNT (sizeof options / sizeof options[0])
-
-static bool takes(const struct command *c, char letter)
-{
-    return strchr(c->options, letter) != NULL ||
-           (letter == 'o' && strchr(c->options, 'O') != NULL);
-}
 
 static void print_word(FILE *out, int *column, const char *word)
 {
@@ -65,16 +26,16 @@ static void print_word(FILE *out, int *column, const char *word)
 static void print_usage(const struct command *c, FILE *out)
 {
     int column = fprintf(out, "usage: ttswc %s", c->name);
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *o = &options[i];
+    for (size_t i = 0; i < option_count(); i++) {
+        const struct option *o = option_at(i);
         bool required = o->letter == 'o' && strchr(c->options, 'O') != NULL;
-        char word[64];
-        if (!takes(c, o->letter))
+        char word[64], value[32];
+        if (!option_is_of(o, c))
             continue;
-        snprintf(word, sizeof word, "%s%s%s%s%s%s", required ? "" : "[",
+        snprintf(word, sizeof word, "%s%s%s%s%s", required ? "" : "[",
                  o->shown[0] != '\0' ? o->shown : o->name,
-                 o->value != NULL ? " " : "", o->value != NULL ? o->value : "",
-                 required ? "" : "]", o->letter == 'S' ? "..." : "");
+                 option_value(o, value, sizeof value), required ? "" : "]",
+                 o->repeats ? "..." : "");
         print_word(out, &column, word);
     }
     if (c->operands[0] != '\0')
@@ -86,16 +47,15 @@ static void print_command(const struct command *c)
 {
     print_usage(c, stdout);
     printf("\n%s\n", c->summary);
-    if (c->options[0] != '\0')
-        printf("\noptions:\n");
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *o = &options[i];
-        char left[64];
-        if (!takes(c, o->letter))
+    printf("\noptions:\n");
+    for (size_t i = 0; i < option_count(); i++) {
+        const struct option *o = option_at(i);
+        char left[64], value[32];
+        if (!option_is_of(o, c))
             continue;
-        snprintf(left, sizeof left, "%s%s%s%s%s", o->shown,
+        snprintf(left, sizeof left, "%s%s%s%s", o->shown,
                  o->shown[0] != '\0' ? ", " : "", o->name,
-                 o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
+                 option_value(o, value, sizeof value));
         printf("  %-26s %s\n", left, o->help);
     }
 }
@@ -149,10 +109,10 @@ static const struct option *match(const struct command *c, const char *text,
                                   const char **value)
 {
     *value = NULL;
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *o = &options[i];
+    for (size_t i = 0; i < option_count(); i++) {
+        const struct option *o = option_at(i);
         size_t n = strlen(o->name), k = strlen(o->shown);
-        if (!takes(c, o->letter))
+        if (!option_is_of(o, c))
             continue;
         if (strcmp(text, o->name) == 0 ||
             (k > 0 && strcmp(text, o->shown) == 0))
@@ -167,57 +127,6 @@ static const struct option *match(const struct command *c, const char *text,
             return o;
     }
     return NULL;
-}
-
-static bool apply(const struct option *o, const char *value, struct args *args)
-{
-    char *end;
-    unsigned long n;
-    switch (o->letter) {
-    case 'o':
-        args->output = value;
-        return value[0] != '\0';
-    case 'j':
-        n = strtoul(value, &end, 10);
-        args->jobs = (unsigned)n;
-        return value[0] >= '1' && value[0] <= '9' && *end == '\0' &&
-               n <= MAX_JOBS;
-    case 'S':
-        args->sources[args->source_count++] = value;
-        end = strchr(value, '=');
-        return end != NULL && end != value && end[1] != '\0';
-    case 'q':
-        args->quiet = true;
-        return true;
-    case 'P':
-        args->partial = true;
-        return true;
-    case 'M':
-        args->depfile = true;
-        return true;
-    case 'F':
-        args->depfile_name = value;
-        return value[0] != '\0';
-    case 'm':
-        args->map = value;
-        return value[0] != '\0';
-    case 'I':
-        args->if_changed = true;
-        return true;
-    case 'V':
-        args->inverse = value;
-        return value[0] != '\0';
-    case 'R':
-        args->restorable = true;
-        return true;
-    case 'p':
-        return progress_parse(value, &args->progress);
-    case 's':
-        return selection_parse(value, &args->sort);
-    default:
-        args->json = true;
-        return true;
-    }
 }
 
 static enum exit_code parse(const struct command *c, int argc, char **argv,
@@ -240,11 +149,11 @@ static enum exit_code parse(const struct command *c, int argc, char **argv,
         o = match(c, argv[i], &value);
         if (o == NULL)
             return wrong(c, "unknown option", argv[i]);
-        if (o->value != NULL && value == NULL && i + 1 == argc)
+        if (option_wants(o) && value == NULL && i + 1 == argc)
             return wrong(c, "a value is missing behind", argv[i]);
-        if (o->value != NULL && value == NULL)
+        if (option_wants(o) && value == NULL)
             value = argv[++i];
-        if (!apply(o, value, args)) {
+        if (!option_apply(o, value, args)) {
             char what[64];
             snprintf(what, sizeof what, "unusable value of %s", o->name);
             return wrong(c, what, value);
@@ -306,6 +215,8 @@ static enum exit_code dispatch(const struct command *commands, int argc,
             return help(commands, 1, argv + 1);
     args.positional = arena_new(&arena, const char *, (size_t)argc);
     args.sources = arena_new(&arena, const char *, (size_t)argc);
+    args.globs = arena_new(&arena, const char *, (size_t)argc);
+    args.allowed = arena_new(&arena, const char *, (size_t)argc);
     code = parse(c, argc - 2, argv + 2, &args);
     if (code == EXIT_OK)
         code = c->run(&args);

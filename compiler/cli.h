@@ -10,7 +10,9 @@
 #define TTSW_CLI_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "diag.h"
 #include "progress.h"
 #include "selection.h"
 
@@ -28,12 +30,23 @@ struct args {
     int count;
     const char **sources; /* NAME=PATH */
     int source_count;
+    const char **globs; /* --glob */
+    int glob_count;
+    const char **allowed; /* --allow */
+    int allowed_count;
     const char *output;
-    const char *depfile_name; /* -MF, or NULL */
-    const char *map;          /* --map, or NULL */
-    const char *inverse;      /* --inverse, or NULL */
+    /* Of the option with the same name, or NULL. */
+    const char *depfile_name, *map, *inverse, *against, *spec, *report;
+    const char *stats_name; /* --stats=NAME, or NULL */
     unsigned jobs;
-    bool quiet, partial, json, depfile, if_changed, restorable;
+    uint64_t max_errors; /* 0: all */
+    double rtol, atol;
+    uint64_t ulp;
+    bool quiet, verbose, partial, data, json, depfile, if_changed, restorable;
+    bool tree, names_only, summary, digest, hist, stats;
+    bool backwards;     /* --inverse without a value */
+    bool json_findings; /* --diagnostics=json */
+    enum color_when color;
     enum progress_when progress; /* NEVER if quiet */
     enum selection_sort sort;
 };
@@ -42,7 +55,7 @@ struct command {
     const char *name;
     const char *operands; /* as the usage line shows them */
     int least, most;      /* operands; most may be ANY_NUMBER */
-    const char *options;  /* of options[] in cli.c; O: -o is required */
+    const char *options;  /* letters of options.c; O: -o is required */
     const char *summary;
     enum exit_code (*run)(const struct args *args);
 };

@@ -16,5 +16,13 @@ enum exit_code command_header(const struct args *args);
 enum exit_code command_inspect(const struct args *args);
 enum exit_code command_export(const struct args *args);
 enum exit_code command_verify(const struct args *args);
+enum exit_code command_explain(const struct args *args);
+enum exit_code command_map(const struct args *args);
+enum exit_code command_lock(const struct args *args);
+enum exit_code command_draft(const struct args *args);
+enum exit_code command_stats(const struct args *args);
+enum exit_code command_diff(const struct args *args);
+enum exit_code command_mutate(const struct args *args);
+enum exit_code command_report(const struct args *args);
 
 #endif

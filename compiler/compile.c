@@ -32,10 +32,14 @@
 #include "resolve.h"
 #include "sidecar.h"
 
-void run_begin(struct run *r)
+void run_begin(struct run *r, const struct args *args)
 {
     *r = (struct run){0};
     r->diag.arena = &r->arena;
+    if (args == NULL)
+        return;
+    r->diag.show =
+        (struct diag_show){args->json_findings, args->max_errors, args->color};
 }
 
 bool run_model(struct run *r, const char *path)
@@ -116,11 +120,12 @@ enum exit_code command_compile(const struct args *args)
     struct run r;
     struct checkpoint c = {0};
     struct coverage cover;
-    struct emit_target target = {str_c(args->output), args->jobs,
-                                 args->progress};
+    struct emit_target target = {.path = str_c(args->output),
+                                 .threads = args->jobs,
+                                 .progress = args->progress};
     struct emitted blob;
     struct sidecar side;
-    run_begin(&r);
+    run_begin(&r, args);
     if (sidecar_begin(&r, args, &side))
         return run_end(&r);
     if (run_model(&r, args->positional[0]) &&
@@ -140,7 +145,7 @@ enum exit_code command_check(const struct args *args)
     struct run r;
     struct checkpoint c = {0};
     struct coverage cover;
-    run_begin(&r);
+    run_begin(&r, args);
     if (run_model(&r, args->positional[0]) &&
         inputs_open(&r.arena, &r.diag, &r.spec, args, &c) &&
         pins_check(&r.arena, &r.diag, &r.spec, &c, args)) {

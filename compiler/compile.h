@@ -21,7 +21,8 @@ struct run {
     struct model model;
 };
 
-void run_begin(struct run *r);
+/* `args` says how findings are shown; NULL: as text, all of them. */
+void run_begin(struct run *r, const struct args *args);
 
 /* Parses, expands, lays out and seals a spec; false after findings. */
 bool run_model(struct run *r, const char *path);

@@ -41,8 +41,18 @@ struct diag_where {
 
 struct diag_item;
 
+enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
+/* How findings are shown. */
+struct diag_show {
+    bool json;
+    uint64_t most; /* 0: all */
+    enum color_when color;
+};
+
 struct diag {
     struct arena *arena;
+    struct diag_show show;
     struct diag_item *first, *last;
     uint64_t errors, warnings;
     uint64_t system_errors; /* E0704, E0705: among the errors */

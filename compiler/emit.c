@@ -333,7 +333,8 @@ static bool fill_file(struct emission *e, const struct emit_target *target,
 {
     struct str changed;
     struct str path = target->path;
-    if (!say_output(e, path, outfile_resize(&e->file, e->layout.size)))
+    bool dry = e->production.file == NULL;
+    if (!dry && !say_output(e, path, outfile_resize(&e->file, e->layout.size)))
         return false;
     make_payload(e, target->threads, target->progress);
     if (!judge_findings(e, path))
@@ -343,8 +344,8 @@ static bool fill_file(struct emission *e, const struct emit_target *target,
                       "the file changed while it was read");
         return false;
     }
-    return say_output(e, path, write_sections(e)) &&
-           say_output(e, path, write_superblock(e, out));
+    return dry || (say_output(e, path, write_sections(e)) &&
+                   say_output(e, path, write_superblock(e, out)));
 }
 
 bool emit_blob(struct arena *a, struct diag *d, const struct model *m,
@@ -355,7 +356,10 @@ bool emit_blob(struct arena *a, struct diag *d, const struct model *m,
     struct emission e = {.a = a, .d = d, .m = m, .c = c};
     struct production *p = &e.production;
     bool ok;
-    *p = (struct production){.model = m, .checkpoint = c, .file = &e.file};
+    *p = (struct production){.model = m, .checkpoint = c};
+    p->file = path.n > 0 ? &e.file : NULL;
+    p->watches = target->watches;
+    p->watch_count = target->watch_count;
     p->digests = arena_take(a, 16, c->count);
     p->audited = arena_new(a, uint8_t, c->count);
     p->findings = &e.findings;
@@ -368,12 +372,15 @@ bool emit_blob(struct arena *a, struct diag *d, const struct model *m,
     p->first_piece = e.layout.first_piece;
     p->pieces =
         ok ? arena_new(a, uint64_t, (size_t)e.layout.piece_count) : NULL;
-    ok = ok && say_output(&e, path, outfile_open(a, path, true, &e.file));
+    if (p->file != NULL)
+        ok = ok && say_output(&e, path, outfile_open(a, path, true, &e.file));
     if (ok && !fill_file(&e, target, out)) {
-        outfile_discard(&e.file);
+        if (p->file != NULL)
+            outfile_discard(&e.file);
         ok = false;
     }
-    ok = ok && say_output(&e, path, outfile_commit(&e.file));
+    if (p->file != NULL)
+        ok = ok && say_output(&e, path, outfile_commit(&e.file));
     for (int i = 0; i < SECTION_COUNT; i++)
         text_release(&e.sections[i]);
     pthread_mutex_destroy(&e.findings.lock);

@@ -13,10 +13,14 @@
 #include "model.h"
 #include "progress.h"
 
+struct watch;
+
 struct emit_target {
-    struct str path;
+    struct str path; /* empty: all is made and judged, nothing is written */
     unsigned threads;
     enum progress_when progress;
+    const struct watch *watches; /* of produce.h */
+    size_t watch_count;
 };
 
 struct emitted {

@@ -223,7 +223,7 @@ enum exit_code command_export(const struct args *args)
     struct export e = {.r = &r, .args = args};
     if (args->inverse != NULL)
         return restore_sources(args);
-    run_begin(&r);
+    run_begin(&r, args);
     if (ttsb_open(args->positional[0], &options, &blob, &error) != TTSB_OK) {
         run_blob_error(&r, args->positional[0], &error);
         return run_end(&r);

@@ -353,7 +353,7 @@ enum exit_code command_header(const struct args *args)
     struct run r;
     struct sidecar side;
     int error;
-    run_begin(&r);
+    run_begin(&r, args);
     sidecar_begin(&r, args, &side);
     if (run_model(&r, args->positional[0]) &&
         run_may_write(&r, args->output, NULL) &&

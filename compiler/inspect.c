@@ -447,7 +447,7 @@ enum exit_code command_inspect(const struct args *args)
     struct run r;
     struct text t = {0};
     int fd = open(args->positional[0], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    run_begin(&r);
+    run_begin(&r, args);
     if (fd < 0)
         cannot_read(&r, args, errno);
     else if (is_blob(fd))

@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 static const struct command commands[] = {
-    {"compile", "SPEC [CHECKPOINT...]", 1, ANY_NUMBER, "OSjqPMFmIp",
+    {"compile", "SPEC [CHECKPOINT...]", 1, ANY_NUMBER, "OSjqPAMFmTBNIp",
      "Compiles CHECKPOINT by SPEC into a blob.\nEverything is checked before "
      "any weight is read; on any error no blob is written.\nA CHECKPOINT is a "
      "safetensors file, a folder or a .safetensors.index.json;\nwhere SPEC has "
      "several sources, each is given with --source.",
      command_compile},
-    {"check", "SPEC [CHECKPOINT...]", 1, ANY_NUMBER, "SqP",
+    {"check", "SPEC [CHECKPOINT...]", 1, ANY_NUMBER, "SqvPEAjp",
      "Checks SPEC against CHECKPOINT, reading headers only.\nNames, dtypes, "
      "shapes, layout, and that every element is used or dropped. Files\nthat "
      "are pinned by `sha256:` are hashed.",
@@ -26,7 +26,7 @@ static const struct command commands[] = {
      "constants, struct MODEL_weights and MODEL_bind follow from the\nspec "
      "alone.",
      command_header},
-    {"inspect", "FILE [PATTERN...]", 1, ANY_NUMBER, "Js",
+    {"inspect", "FILE [PATTERN...]", 1, ANY_NUMBER, "Jstnu",
      "Lists the tensors of a .ttsb or .safetensors file.\nOnly headers are "
      "read. With patterns (`*`, `?`, `[...]`, quoted for the\nshell) only "
      "tensors whose name matches one.",
@@ -47,6 +47,42 @@ static const struct command commands[] = {
      "Proves every byte of a blob against its hashes.\nDamaged tensors are "
      "named.",
      command_verify},
+    {"explain", "ID | SPEC TARGET [CHECKPOINT...]", 1, ANY_NUMBER, "iJS",
+     "Explains a diagnostic, or how a tensor is made.\nWith an id (E0404): "
+     "what it means, a wrong and a right example. With a spec and a\nname: the "
+     "line, the template and indices, the sources, what is done to them, and "
+     "the\ntype and place of the result; --inverse takes a source's name.",
+     command_explain},
+    {"map", "SPEC [CHECKPOINT...]", 1, ANY_NUMBER, "oJSP",
+     "Prints where each tensor of SPEC would lie, made from what.\nNo weight "
+     "is read; without a CHECKPOINT the places are relative to their groups.",
+     command_map},
+    {"lock", "CHECKPOINT...", 1, ANY_NUMBER, "oqDjp",
+     "Writes names, dtypes and shapes of a checkpoint as text.\nOnly headers "
+     "are read. `check`, `map`, `draft` and `mutate` take the text where "
+     "they\ntake a checkpoint.",
+     command_lock},
+    {"draft", "CHECKPOINT...", 1, ANY_NUMBER, "oq",
+     "Writes the first text of a spec for a person to go on from.\nAxes are "
+     "left as `?`: it does not compile until somebody has named them.",
+     command_draft},
+    {"stats", "FILE...", 1, ANY_NUMBER, "JHgNjp",
+     "Prints statistics of the tensors of a blob or a checkpoint.\nAnd what "
+     "looks like weights that nobody trained.",
+     command_stats},
+    {"diff", "A B", 2, 2, "rUaZJgjp",
+     "Compares two files, or two specs: structure, bytes, numbers.\nEach is a "
+     "blob, a checkpoint, an .npy or .npz file, or a spec. The exit status "
+     "is\n1 if they differ by more than --rtol, --atol and --ulp allow.",
+     command_diff},
+    {"mutate", "SPEC CHECKPOINT...", 2, ANY_NUMBER, "JqSv",
+     "Makes each slip of a list in SPEC and tells which are noticed.\nNothing "
+     "is written. What no check notices is what `expect:` is for.",
+     command_mutate},
+    {"report", "BLOB", 1, 1, "ONjqp",
+     "Writes an HTML page about a blob, to look at.\nOne file, which loads "
+     "nothing else.",
+     command_report},
     {NULL, NULL, 0, 0, NULL, NULL, NULL},
 };
 

@@ -39,6 +39,26 @@ bool produce_fail(const struct production *p, struct finding f)
     return false;
 }
 
+/* --- watches --- */
+
+void produce_show_source(const struct production *p, uint32_t tensor,
+                         uint64_t at, const void *bytes, size_t n)
+{
+    for (size_t i = 0; i < p->watch_count; i++)
+        if (p->watches[i].source != NULL)
+            p->watches[i].source(p->watches[i].context, tensor, at, bytes, n);
+}
+
+static void show_output(const struct production *p, uint32_t output,
+                        uint64_t at, struct str data)
+{
+    const struct output *o = &p->model->outputs[output];
+    for (size_t i = 0; i < p->watch_count; i++)
+        if (p->watches[i].output != NULL && !o->absent && !o->missing)
+            p->watches[i].output(p->watches[i].context, output, at, data.p,
+                                 data.n);
+}
+
 /* --- writing --- */
 
 static bool fail(const struct making *m, uint32_t index, struct finding f)
@@ -53,8 +73,11 @@ static bool put(const struct making *m, uint32_t index, uint64_t at,
                 struct str data)
 {
     uint64_t *pieces = m->p->pieces + m->p->first_piece[index];
-    int error =
-        outfile_write(m->p->file, m->p->offset[index] + at, data.p, data.n);
+    int error = 0;
+    if (m->p->file != NULL)
+        error =
+            outfile_write(m->p->file, m->p->offset[index] + at, data.p, data.n);
+    show_output(m->p, index, at, data);
     audit_hash(data.p, data.n, pieces + at / TTSB_PIECE_SIZE);
     progress_add(m->p->progress, index, data.n);
     return error == 0 ||
@@ -112,6 +135,7 @@ static bool pass_slab(const struct making *m, struct passage *s, uint64_t at,
                     (struct finding){
                         .kind = FINDING_READ, .error = error, .leaf = leaf});
     kernel_scan_nonfinite(leaf->dtype, m->b->raw, n, &s->bad);
+    produce_show_source(m->p, leaf->source, at * in, m->b->raw, (size_t)n * in);
     if (copy)
         return put(m, s->index, at * in,
                    (struct str){(char *)m->b->raw, (size_t)n * in});

@@ -48,12 +48,25 @@ struct findings {
 
 enum audit_state { AUDIT_OPEN, AUDIT_GOOD, AUDIT_BAD };
 
+/* Who wants to see values pass. Each function may be NULL; any worker calls
+ * it, for different tensors at the same time, but for one tensor in the order
+ * of its bytes, each byte once, by one worker; `at` is a multiple of
+ * TTSB_PIECE_SIZE. A tensor with a read error ends early. Absent, missing and
+ * alias outputs do not pass, nor do sources that nothing reads. */
+struct watch {
+    void (*source)(void *context, uint32_t tensor, uint64_t at,
+                   const void *bytes, size_t n);
+    void (*output)(void *context, uint32_t output, uint64_t at,
+                   const void *bytes, size_t n);
+    void *context;
+};
+
 /* What all workers share; read only but for the tables' own entries and the
  * findings. */
 struct production {
     const struct model *model;
     const struct checkpoint *checkpoint;
-    const struct outfile *file;
+    const struct outfile *file;  /* NULL: nothing is written */
     const uint64_t *offset;      /* of each output, in the file */
     const uint64_t *first_piece; /* of each output */
     uint64_t *pieces;            /* XXH3-64 of each piece */
@@ -62,7 +75,13 @@ struct production {
     uint8_t (*digests)[16];
     uint8_t *audited;          /* enum audit_state */
     struct progress *progress; /* may be NULL */
+    const struct watch *watches;
+    size_t watch_count;
 };
+
+/* Shows bytes [at, at + n) of a source to all watches. */
+void produce_show_source(const struct production *p, uint32_t tensor,
+                         uint64_t at, const void *bytes, size_t n);
 
 /* Adds a finding; always false. */
 bool produce_fail(const struct production *p, struct finding f);

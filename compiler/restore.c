@@ -447,7 +447,7 @@ enum exit_code restore_sources(const struct args *args)
     struct ttsb_blob *blob;
     struct run r;
     struct restoring x = {.r = &r, .args = args};
-    run_begin(&r);
+    run_begin(&r, args);
     if (ttsb_open(args->positional[0], &options, &blob, &error) != TTSB_OK) {
         run_blob_error(&r, args->positional[0], &error);
         return run_end(&r);

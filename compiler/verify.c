@@ -92,7 +92,7 @@ enum exit_code command_verify(const struct args *args)
     struct ttsb_info info = {.struct_size = sizeof info};
     struct ttsb_blob *b;
     struct run r;
-    run_begin(&r);
+    run_begin(&r, args);
     if (ttsb_open(args->positional[0], &options, &b, &e) != TTSB_OK) {
         run_blob_error(&r, args->positional[0], &e);
         return run_end(&r);

@@ -155,7 +155,7 @@ static void test_written(void **state)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, spec, sizeof spec - 1), sizeof spec - 1);
     close(fd);
-    run_begin(&run);
+    run_begin(&run, NULL);
     ok = run_model(&run, path);
     unlink(path);
     if (!ok)

@@ -55,12 +55,13 @@ static enum exit_code compile_cut(off_t keep, unsigned threads)
     struct source_arguments only = {str_c("main"), &path, 1};
     struct checkpoint c;
     struct coverage cover;
-    struct emit_target target = {str_c("emit-test.ttsb"), threads,
-                                 PROGRESS_NEVER};
+    struct emit_target target = {.path = str_c("emit-test.ttsb"),
+                                 .threads = threads,
+                                 .progress = PROGRESS_NEVER};
     struct emitted blob;
     enum exit_code code;
     copy_file(CHECKPOINT, "emit-test.safetensors");
-    run_begin(&r);
+    run_begin(&r, NULL);
     assert_true(run_model(&r, SPECS_DIR "/examples/features.yaml"));
     assert_true(checkpoint_open(&r.arena, &r.diag, &only, 1, &c));
     assert_true(resolve_model(&r.arena, &r.diag, &r.model, &c, false, &cover));
@@ -118,7 +119,9 @@ static void cut_second(const char *value, const char *header)
     static const struct str paths[] = {{"emit-1.safetensors", 18},
                                        {"emit-2.safetensors", 18}};
     struct source_arguments two = {str_c("main"), paths, 2};
-    struct emit_target target = {str_c("emit-test.ttsb"), 2, PROGRESS_NEVER};
+    struct emit_target target = {.path = str_c("emit-test.ttsb"),
+                                 .threads = 2,
+                                 .progress = PROGRESS_NEVER};
     struct run r;
     struct checkpoint c;
     struct coverage cover;
@@ -131,7 +134,7 @@ static void cut_second(const char *value, const char *header)
     put_tensor(paths[1].p, header);
     snprintf(spec, sizeof spec, SPEC_HEAD "%s\n", value);
     put("emit-two.yaml", spec, strlen(spec));
-    run_begin(&r);
+    run_begin(&r, NULL);
     assert_true(run_model(&r, "emit-two.yaml"));
     assert_true(checkpoint_open(&r.arena, &r.diag, &two, 1, &c));
     assert_true(resolve_model(&r.arena, &r.diag, &r.model, &c, false, &cover));

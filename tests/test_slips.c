@@ -160,7 +160,7 @@ static int set_up(void **state)
     assert_non_null(s);
     *state = s;
     s->model = model;
-    run_begin(&s->run);
+    run_begin(&s->run, NULL);
     assert_true(run_model(&s->run, model->spec));
     for (; s->files < MOST_FILES && model->manifests[s->files] != NULL;
          s->files++) {

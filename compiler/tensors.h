@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tensors.h - the tensors of any file that ttswc looks at.
+ *
+ * In: paths: one blob, or what checkpoint_open takes (a safetensors file,
+ * several, a folder, an index). Out: one list of names, dtypes, shapes and
+ * sizes; later, any range of a tensor's bytes. Invariant: opening reads
+ * headers only; whoever compares, counts or lists does not know which kind of
+ * file it was.
+ */
+#ifndef TTSW_TENSORS_H
+#define TTSW_TENSORS_H
+
+#include "checkpoint.h"
+#include "ttsb.h"
+
+enum tensors_kind { TENSORS_SAFETENSORS, TENSORS_BLOB };
+
+struct tensor {
+    struct str name;
+    enum ttsb_dtype dtype;
+    uint32_t rank;
+    const uint64_t *dims;
+    uint64_t elements, size; /* size: bytes */
+    uint64_t offset;         /* in its file */
+    struct str file;         /* path */
+    uint32_t number;         /* in its file: what reading needs */
+    uint32_t flags;          /* TTSB_RECORD_...; of a blob */
+    uint32_t group;          /* of a blob */
+    uint32_t alias_of;       /* of a blob; TTSB_NO_TENSOR: none */
+    bool has_values;         /* not absent, not missing, no lock */
+};
+
+/* Zero-initialised: nothing is open. */
+struct tensors {
+    enum tensors_kind kind;
+    struct tensor *p; /* in file order */
+    size_t n;
+    struct checkpoint checkpoint;
+    struct ttsb_blob *blob;
+    int fd; /* of the blob */
+};
+
+/* False after findings (E0701 to E0703, E0705, E0706); then nothing is left
+ * open. A blob may be PARTIAL. It is proved to be sound, but its payload is
+ * not verified. */
+bool tensors_open(struct arena *a, struct diag *d, const struct str *paths,
+                  size_t count, struct tensors *out);
+
+/* Reads bytes [offset, offset + size) of tensor i, which has values. 0, or an
+ * errno (ENODATA if the file ends before). Callable from any thread. */
+int tensors_read(const struct tensors *t, size_t i, uint64_t offset, void *out,
+                 size_t size);
+
+/* Closes what is open. */
+void tensors_close(struct tensors *t);
+
+/* Whether the file at a path begins like a blob. */
+bool tensors_is_blob(const char *path);
+
+#endif
