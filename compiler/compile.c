@@ -31,6 +31,7 @@
 #include "report.h"
 #include "resolve.h"
 #include "sidecar.h"
+#include "trust.h"
 
 void run_begin(struct run *r, const struct args *args)
 {
@@ -152,6 +153,8 @@ enum exit_code command_check(const struct args *args)
         resolve_model(&r.arena, &r.diag, &r.model, &c, args->partial, &cover);
         if (!args->quiet)
             report_coverage(&r.model, &cover);
+        if (args->verbose)
+            trust_say(&r.arena, &r.diag, &r.model);
     }
     checkpoint_close(&c);
     return run_end(&r);

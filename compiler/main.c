@@ -75,7 +75,7 @@ static const struct command commands[] = {
      "blob, a checkpoint, an .npy or .npz file, or a spec. The exit status "
      "is\n1 if they differ by more than --rtol, --atol and --ulp allow.",
      command_diff},
-    {"mutate", "SPEC CHECKPOINT...", 2, ANY_NUMBER, "JqSv",
+    {"mutate", "SPEC [CHECKPOINT...]", 1, ANY_NUMBER, "JSvj",
      "Makes each slip of a list in SPEC and tells which are noticed.\nNothing "
      "is written. What no check notices is what `expect:` is for.",
      command_mutate},

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""What becomes of slips in every shipped spec: the table in specs/README.md is
+what `ttswc mutate` says, and no slip that a check must find gets through.
+
+    python3 tests/test_mutate.py --update     writes the table"""
+import json
+import pathlib
+import sys
+import tempfile
+import unittest
+
+import checkpoints as ck
+from test_specs import COVERED, shapes_of
+
+README = ck.SPECS / "README.md"
+BEGIN, END = "<!-- mutate: begin -->\n", "<!-- mutate: end -->\n"
+FIELDS = ("made", "check", "contract", "values", "nothing")
+# What the checks find, whatever the spec: only what `optional` and `alias`
+# allow to be absent may go by.
+PROVEN = ("typo in a source name", "size off by one", "loop bound off by one",
+          "piece of a split deleted", "bound of a piece off by one",
+          "wrong axis kept", "permute or transpose forgotten")
+
+
+def mutate(folder, spec, shapes):
+    args = []
+    for source, tensors in shapes.items():
+        path = folder / f"{source or 'only'}.safetensors"
+        ck.write_sparse(path, tensors)
+        args += ["--source", f"{source}={path}"] if source else [path]
+    out, _ = ck.ttswc("mutate", "--json", ck.SPECS / spec, *args)
+    return json.loads(out)
+
+
+def row(cells):
+    return "| " + " | ".join(str(c) for c in cells) + " |\n"
+
+
+def table(found):
+    """Markdown, by spec and by kind of slip."""
+    text = row(("spec",) + FIELDS) + row(["--"] * 6)
+    for spec, result in found.items():
+        text += row([spec] + [result["all"][f] for f in FIELDS])
+    text += "\n" + row(("slip",) + FIELDS) + row(["--"] * 6)
+    for kind in next(iter(found.values()))["kinds"]:
+        text += row([kind] + [sum(r["kinds"][kind][f] for r in found.values())
+                              for f in FIELDS])
+    return text + row(["all"] + [sum(r["all"][f] for r in found.values())
+                                 for f in FIELDS])
+
+
+def run_all():
+    with tempfile.TemporaryDirectory() as folder:
+        return {spec: mutate(pathlib.Path(folder), spec, shapes_of(manifests))
+                for spec, manifests, _ in COVERED}
+
+
+class Mutate(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.found = run_all()
+
+    def test_the_manual_has_the_figures(self):
+        text = README.read_text()
+        self.assertEqual(text.split(BEGIN)[1].split(END)[0], table(self.found))
+
+    def test_what_checks_must_find(self):
+        for spec, result in self.found.items():
+            for kind in PROVEN:
+                n = result["kinds"][kind]
+                self.assertEqual(n["check"], n["made"], (spec, kind))
+
+    def test_survivors_name_place_and_targets(self):
+        for spec, result in self.found.items():
+            n = result["all"]
+            self.assertEqual(len(result["survivors"]), n["made"] - n["check"])
+            self.assertEqual(n["made"], sum(n[f] for f in FIELDS[1:]))
+            for s in result["survivors"]:
+                self.assertRegex(s["place"], r"\.yaml:\d+:\d+$")
+                self.assertEqual(s["verdict"] == "nothing" or
+                                 s["kind"] == "line deleted",
+                                 s["targets"] == "" or
+                                 s["kind"] == "line deleted", (spec, s))
+
+    def test_the_known_survivors_of_s2mel(self):
+        """scale and shift, q and k: same type, other meaning."""
+        whats = {s["what"] for s in self.found["indextts2/s2mel.yaml"]["survivors"]}
+        self.assertIn("rope_half forgotten", whats)
+        self.assertTrue(any("exchanged" in w for w in whats))
+
+
+class Command(unittest.TestCase):
+    def test_text(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "s2mel.safetensors"
+            ck.write_sparse(path, ck.manifest("s2mel"))
+            spec = ck.SPECS / "indextts2" / "s2mel.yaml"
+            one, _ = ck.ttswc("mutate", "-v", "-j", "1", spec, path)
+            two, _ = ck.ttswc("mutate", "-v", "-j", "2", spec, path)
+        self.assertEqual(one, two)
+        self.assertIn("Only values differ: `expect:` can tell, no check can", one)
+        self.assertRegex(one, r"all +334 +325 +8 +1 +0\n")
+
+    def test_a_spec_that_does_not_fit(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "gpt.safetensors"
+            ck.write_sparse(path, ck.manifest("gpt"))
+            out, err = ck.ttswc("mutate", ck.SPECS / "indextts2" / "s2mel.yaml",
+                                path, code=1)
+        self.assertEqual(out, "")
+        self.assertIn("error[E0301]", err)
+
+
+if __name__ == "__main__":
+    if "--update" in sys.argv:
+        head, rest = README.read_text().split(BEGIN)
+        README.write_text(head + BEGIN + table(run_all()) + END +
+                          rest.split(END)[1])
+    else:
+        unittest.main()
