@@ -15,11 +15,12 @@ from test_specs import COVERED, shapes_of
 README = ck.SPECS / "README.md"
 BEGIN, END = "<!-- mutate: begin -->\n", "<!-- mutate: end -->\n"
 FIELDS = ("made", "check", "contract", "values", "nothing")
-# What the checks find, whatever the spec: only what `optional` and `alias`
-# allow to be absent may go by.
+# What the checks find, whatever the spec.
 PROVEN = ("typo in a source name", "size off by one", "loop bound off by one",
           "piece of a split deleted", "bound of a piece off by one",
           "wrong axis kept", "permute or transpose forgotten")
+# keep=in instead of keep=out where both are 1: the same norm.
+EQUAL = {("community/kokoro_82m.yaml", "wrong axis kept"): 1}
 
 
 def mutate(folder, spec, shapes):
@@ -70,7 +71,8 @@ class Mutate(unittest.TestCase):
         for spec, result in self.found.items():
             for kind in PROVEN:
                 n = result["kinds"][kind]
-                self.assertEqual(n["check"], n["made"], (spec, kind))
+                self.assertEqual(n["check"] + EQUAL.get((spec, kind), 0),
+                                 n["made"], (spec, kind))
 
     def test_survivors_name_place_and_targets(self):
         for spec, result in self.found.items():
