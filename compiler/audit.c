@@ -7,13 +7,8 @@
 #include <stdlib.h>
 
 #include "hash.h"
+#include "rows.h"
 #include "size.h"
-
-/* The rows of a weight norm while they are summed. */
-struct rows {
-    struct kernel_sumsq *acc; /* NULL: nothing is summed */
-    uint64_t keep, inner;     /* row of element e: e / inner % keep */
-};
 
 static void *take(size_t n)
 {
@@ -85,25 +80,6 @@ bool audit_done(const struct audit *a, const struct leaf *leaf,
 
 /* --- sums of squares --- */
 
-/* Adds source elements [first, first + n) to the rows they belong to. */
-static void add_squares(const struct rows *r, const double *x, uint64_t first,
-                        uint64_t n)
-{
-    uint64_t keep = r->keep, inner = r->inner, done = 0;
-    while (done < n) {
-        uint64_t at = first + done, k = at / inner % keep, rest = n - done;
-        if (at % (inner * keep) == 0 && rest >= inner * keep) {
-            uint64_t outer = rest / (inner * keep);
-            kernel_sumsq_add_keep(r->acc, outer, keep, inner, x + done);
-            done += outer * inner * keep;
-            continue;
-        }
-        rest = rest < inner - at % inner ? rest : inner - at % inner;
-        kernel_sumsq_add(&r->acc[k], x + done, rest);
-        done += rest;
-    }
-}
-
 static void sum_values(const struct audit *a, const struct leaf *leaf,
                        const struct rows *r, uint64_t first, uint64_t n)
 {
@@ -111,7 +87,7 @@ static void sum_values(const struct audit *a, const struct leaf *leaf,
     for (uint64_t i = 0; r->acc != NULL && i < n; i += PRODUCE_CHUNK) {
         uint64_t k = n - i < PRODUCE_CHUNK ? n - i : PRODUCE_CHUNK;
         kernel_load_f64(leaf->dtype, a->b->raw + i * size, k, a->b->wide);
-        add_squares(r, a->b->wide, first + i, k);
+        rows_add(r, a->b->wide, first + i, k);
     }
 }
 
