@@ -32,6 +32,7 @@
 #include "resolve.h"
 #include "sidecar.h"
 #include "trust.h"
+#include "stats_compile.h"
 
 void run_begin(struct run *r, const struct args *args)
 {
@@ -116,16 +117,33 @@ enum exit_code run_end(struct run *r)
     return code;
 }
 
+/* Makes the blob; statistics are taken on the way. */
+static bool emit(struct run *r, const struct args *args,
+                 const struct checkpoint *c, struct emitted *blob,
+                 struct stats_compile *s)
+{
+    struct emit_target target = {.path = str_c(args->output),
+                                 .threads = args->jobs,
+                                 .progress = args->progress};
+    bool ok;
+    stats_compile_begin(r, args, c, s);
+    if (s->watch != NULL) {
+        target.watches = stats_watch_hook(s->watch);
+        target.watch_count = 1;
+    }
+    ok = emit_blob(&r->arena, &r->diag, &r->model, c, &target, blob);
+    stats_compile_end(r, args, ok, s);
+    return ok;
+}
+
 enum exit_code command_compile(const struct args *args)
 {
     struct run r;
     struct checkpoint c = {0};
     struct coverage cover;
-    struct emit_target target = {.path = str_c(args->output),
-                                 .threads = args->jobs,
-                                 .progress = args->progress};
     struct emitted blob;
     struct sidecar side;
+    struct stats_compile stats;
     run_begin(&r, args);
     if (sidecar_begin(&r, args, &side))
         return run_end(&r);
@@ -134,9 +152,13 @@ enum exit_code command_compile(const struct args *args)
         pins_check(&r.arena, &r.diag, &r.spec, &c, args) &&
         resolve_model(&r.arena, &r.diag, &r.model, &c, args->partial, &cover) &&
         run_may_write(&r, args->output, &c) && sidecar_prepare(&r, &c, &side) &&
-        emit_blob(&r.arena, &r.diag, &r.model, &c, &target, &blob) &&
-        sidecar_write(&r, &blob, &side) && !args->quiet)
-        report_compiled(&r.model, &cover, args->output, &blob);
+        emit(&r, args, &c, &blob, &stats)) {
+        stats_compile_put(&stats, args, &side.texts[STAMP_STATS]);
+        if (sidecar_write(&r, &blob, &side) && !args->quiet) {
+            report_compiled(&r.model, &cover, args->output, &blob);
+            stats_compile_print(&stats, args);
+        }
+    }
     checkpoint_close(&c);
     return run_end(&r);
 }

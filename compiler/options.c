@@ -246,7 +246,8 @@ bool option_apply(const struct option *o, const char *value, struct args *args)
     case 'g':
         return text(value, &args->globs[args->glob_count++]);
     case 'N':
-        return text(value, &args->allowed[args->allowed_count++]);
+        args->allowed[args->allowed_count++] = value;
+        return strncmp(value, "W061", 4) == 0 && diag_title(value) != NULL;
     case 'r':
         return tolerance(value, &args->rtol);
     case 'a':

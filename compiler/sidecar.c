@@ -72,12 +72,22 @@ static bool check_depfile(struct run *r, const struct sidecar *s)
            check_inputs(r, s->depfile, s);
 }
 
-static bool check_map(struct run *r, const struct sidecar *s)
+/* Each file beside the output against all others. */
+static bool check_sides(struct run *r, const struct sidecar *s)
 {
-    return check_clash(r, s->map, s->output, "the output") &&
-           check_clash(r, s->map, s->depfile, "the depfile") &&
-           check_clash(r, s->map, s->stamp_path, "the stamp") &&
-           check_inputs(r, s->map, s);
+    static const char *const what[STAMP_SIDES] = {"the map", "the statistics",
+                                                  "the report"};
+    bool ok = true;
+    for (int i = 0; i < STAMP_SIDES && ok; i++) {
+        struct str path = s->sides[i];
+        ok = check_clash(r, path, s->output, "the output") &&
+             check_clash(r, path, s->depfile, "the depfile") &&
+             check_clash(r, path, s->stamp_path, "the stamp") &&
+             check_inputs(r, path, s);
+        for (int k = 0; k < i && ok; k++)
+            ok = check_clash(r, path, s->sides[k], what[k]);
+    }
+    return ok;
 }
 
 /* --- the lists --- */
@@ -193,6 +203,24 @@ static void say_current(const struct args *args, const struct sidecar *s)
                s->stamp.partial ? " (PARTIAL)" : "");
 }
 
+static void list_sides(const struct args *args, struct str sides[STAMP_SIDES])
+{
+    const char *paths[STAMP_SIDES] = {args->map, args->stats_name,
+                                      args->report};
+    for (int i = 0; i < STAMP_SIDES; i++)
+        if (paths[i] != NULL)
+            sides[i] = str_c(paths[i]);
+}
+
+/* Whether there is nothing but the output. */
+static bool is_alone(const struct sidecar *s)
+{
+    bool alone = s->depfile.n == 0 && s->stamp_path.n == 0;
+    for (int i = 0; i < STAMP_SIDES; i++)
+        alone = alone && s->sides[i].n == 0;
+    return alone;
+}
+
 bool sidecar_begin(struct run *r, const struct args *args, struct sidecar *s)
 {
     struct arena *a = &r->arena;
@@ -201,20 +229,21 @@ bool sidecar_begin(struct run *r, const struct args *args, struct sidecar *s)
         s->depfile = str_c(args->depfile_name);
     else if (args->depfile)
         s->depfile = arena_format(a, "%s.d", args->output);
-    if (args->map != NULL)
-        s->map = str_c(args->map);
+    list_sides(args, s->sides);
     if (!args->if_changed)
         return false;
     s->stamp_path = stamp_path(a, s->output);
     s->stamp.allow_partial = args->partial;
     s->stamp.output.path = s->output;
-    s->stamp.map.path = s->map;
+    for (int i = 0; i < STAMP_SIDES; i++)
+        s->stamp.sides[i].path = s->sides[i];
     list_given(a, args, &s->stamp);
     if (stamp_program(a, &s->stamp) &&
         stamp_is_current(a, s->stamp_path, &s->stamp)) {
-        bool ok = check_map(r, s) && (s->depfile.n == 0 ||
-                                      (check_depfile(r, s) && make_rule(r, s) &&
-                                       write_text(r, s->depfile, s->rule)));
+        bool ok =
+            check_sides(r, s) &&
+            (s->depfile.n == 0 || (check_depfile(r, s) && make_rule(r, s) &&
+                                   write_text(r, s->depfile, s->rule)));
         if (ok)
             say_current(args, s);
         return true;
@@ -227,7 +256,7 @@ bool sidecar_prepare(struct run *r, const struct checkpoint *c,
                      struct sidecar *s)
 {
     s->checkpoint = c;
-    if (s->depfile.n == 0 && s->stamp_path.n == 0 && s->map.n == 0)
+    if (is_alone(s))
         return true;
     if (s->stamp_path.n > 0 && !stamp_program(&r->arena, &s->stamp)) {
         diag_add_file(&r->diag, "E0705", s->stamp_path, DIAG_NO_OFFSET,
@@ -240,23 +269,27 @@ bool sidecar_prepare(struct run *r, const struct checkpoint *c,
         s->stamp.partial = s->stamp.partial || r->model.outputs[i].missing;
     return list_files(r, c, &s->stamp) && check_depfile(r, s) &&
            check_clash(r, s->stamp_path, s->output, "the output") &&
-           check_inputs(r, s->stamp_path, s) && check_map(r, s) &&
+           check_inputs(r, s->stamp_path, s) && check_sides(r, s) &&
            (s->depfile.n == 0 || make_rule(r, s));
 }
 
-static bool write_map(struct run *r, const struct emitted *blob,
-                      struct sidecar *s)
+static bool write_side(struct run *r, const struct emitted *blob,
+                       struct sidecar *s, enum stamp_side side)
 {
     struct map_of of = {&r->model, s->checkpoint, blob};
-    uint64_t size;
-    if (!say_written(r, s->map, map_write(&of, &r->arena, s->map, &size)))
+    struct str path = s->sides[side], text = text_view(&s->texts[side]);
+    struct stamp_file *f = &s->stamp.sides[side];
+    uint64_t size = text.n;
+    int error = side == STAMP_MAP ? map_write(&of, &r->arena, path, &size)
+                                  : outfile_write_text(&r->arena, path, text);
+    if (!say_written(r, path, error))
         return false;
     if (s->stamp_path.n == 0)
         return true;
-    if (stamp_stat(&s->stamp.map) == 0 && s->stamp.map.size == size)
+    if (stamp_stat(f) == 0 && f->size == size)
         return true;
-    diag_add_file(&r->diag, "E0704", s->map, DIAG_NO_OFFSET,
-                  "the map changed before its stamp was written");
+    diag_add_file(&r->diag, "E0704", path, DIAG_NO_OFFSET,
+                  "the file changed before its stamp was written");
     return false;
 }
 
@@ -278,11 +311,21 @@ static bool write_stamp(struct run *r, const struct emitted *blob,
     return ok;
 }
 
-bool sidecar_write(struct run *r, const struct emitted *blob, struct sidecar *s)
+static bool write_all(struct run *r, const struct emitted *blob,
+                      struct sidecar *s)
 {
     if (s->depfile.n > 0 && !write_text(r, s->depfile, s->rule))
         return false;
-    if (s->map.n > 0 && !write_map(r, blob, s))
-        return false;
+    for (int i = 0; i < STAMP_SIDES; i++)
+        if (s->sides[i].n > 0 && !write_side(r, blob, s, (enum stamp_side)i))
+            return false;
     return s->stamp_path.n == 0 || write_stamp(r, blob, s);
+}
+
+bool sidecar_write(struct run *r, const struct emitted *blob, struct sidecar *s)
+{
+    bool ok = write_all(r, blob, s);
+    for (int i = 0; i < STAMP_SIDES; i++)
+        text_release(&s->texts[i]);
+    return ok;
 }

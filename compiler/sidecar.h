@@ -4,7 +4,7 @@
  *
  * In: a run's arguments, its spec, its checkpoint. Out: with -MD a depfile,
  * with --if-changed a stamp, or the news that nothing is to be done; with --map
- * a map.
+ * a map, with --stats=NAME statistics, with --report a page.
  * Invariant: each is written after the output stands, whole or not at all; a
  * stamp has the states that files had when the run opened them. Neither enters
  * the output or an identity.
@@ -19,8 +19,11 @@
 
 /* Filled by sidecar_begin; a path is empty if that file is not asked for. */
 struct sidecar {
-    struct str output, depfile, stamp_path, map;
-    struct str rule; /* of the depfile */
+    struct str output, depfile, stamp_path;
+    struct str sides[STAMP_SIDES];  /* paths, by enum stamp_side */
+    struct text texts[STAMP_SIDES]; /* theirs but the map's: the caller's to
+                                       fill before sidecar_write */
+    struct str rule;                /* of the depfile */
     const struct checkpoint *checkpoint;
     struct stamp stamp;
 };
@@ -37,7 +40,7 @@ bool sidecar_prepare(struct run *r, const struct checkpoint *c,
                      struct sidecar *s);
 
 /* After the output was committed; `blob` is NULL for a header. False after
- * E0704. */
+ * E0704. Releases the texts. */
 bool sidecar_write(struct run *r, const struct emitted *blob,
                    struct sidecar *s);
 

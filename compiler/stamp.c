@@ -152,6 +152,7 @@ bool stamp_program(struct arena *a, struct stamp *s)
 
 void stamp_write(const struct stamp *s, struct text *t)
 {
+    static const char *const words[STAMP_SIDES] = {"map", "stats", "report"};
     size_t from = t->n;
     uint8_t hash[16];
     text_format(t, "ttswc stamp 1\ncompiler %s\n", TTSW_VERSION);
@@ -179,10 +180,12 @@ void stamp_write(const struct stamp *s, struct text *t)
     put_hash(t, "output", s->root);
     put_state(t, &s->output);
     put_path(t, s->output.path);
-    if (s->map.path.n > 0) {
-        text_c(t, "map");
-        put_state(t, &s->map);
-        put_path(t, s->map.path);
+    for (int i = 0; i < STAMP_SIDES; i++) {
+        if (s->sides[i].path.n == 0)
+            continue;
+        text_c(t, words[i]);
+        put_state(t, &s->sides[i]);
+        put_path(t, s->sides[i].path);
     }
     text_format(t, "partial %d\nopened", s->partial);
     put_time(t, s->opened);
@@ -291,6 +294,15 @@ static bool is_racy(const struct stamp_file *f, struct timespec opened)
     return !is_before(f->modified, opened) || !is_before(f->changed, opened);
 }
 
+/* Each file beside the output that is asked for is there. */
+static bool has_sides(struct stamp *s)
+{
+    for (int i = 0; i < STAMP_SIDES; i++)
+        if (s->sides[i].path.n > 0 && stamp_stat(&s->sides[i]) != 0)
+            return false;
+    return true;
+}
+
 bool stamp_is_current(struct arena *a, struct str path, struct stamp *s)
 {
     struct text now = {0};
@@ -306,8 +318,7 @@ bool stamp_is_current(struct arena *a, struct str path, struct stamp *s)
     for (size_t i = 0; i < s->folder_count && ok; i++)
         ok = shards_list(a, &s->folders[i]);
     ok = ok && stamp_stat(&s->output) == 0 &&
-         read_root(s->output.path.p, s->root) &&
-         (s->map.path.n == 0 || stamp_stat(&s->map) == 0) &&
+         read_root(s->output.path.p, s->root) && has_sides(s) &&
          (s->allow_partial || !s->partial);
     if (ok)
         stamp_write(s, &now);

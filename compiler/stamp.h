@@ -9,12 +9,12 @@
  * and the disk equals it byte for byte; any doubt means: compile.
  *
  * specs/README.md section 11 has the format. Texts (the spec, its includes)
- * count by their bytes; files (checkpoints), the output and its map by size,
- * times, device and inode, and the output by the root in its superblock too; a
- * folder by the names in it that could be shards, so that the blob may lie
- * there. A file that changed less than two seconds before the run opened it is
- * not believed: a second change within the clock's granularity could not be
- * seen.
+ * count by their bytes; files (checkpoints), the output and what else is
+ * written by size, times, device and inode, and the output by the root in its
+ * superblock too; a folder by the names in it that could be shards, so that the
+ * blob may lie there. A file that changed less than two seconds before the run
+ * opened it is not believed: a second change within the clock's granularity
+ * could not be seen.
  */
 #ifndef TTSW_STAMP_H
 #define TTSW_STAMP_H
@@ -44,6 +44,9 @@ struct stamp_file {
     struct timespec modified, changed;
 };
 
+/* Files that are written beside the output and are no depfile. */
+enum stamp_side { STAMP_MAP, STAMP_STATS, STAMP_REPORT, STAMP_SIDES };
+
 struct stamp {
     uint8_t program[16]; /* XXH3-128 of the running program */
     bool allow_partial;
@@ -56,8 +59,9 @@ struct stamp {
     struct shard_folder *folders; /* in which shards were looked for */
     size_t folder_count;
     struct stamp_file output;
-    uint8_t root[16];       /* of the output */
-    struct stamp_file map;  /* its path is empty without one */
+    uint8_t root[16]; /* of the output */
+    /* A path is empty without that file. */
+    struct stamp_file sides[STAMP_SIDES];
     bool partial;           /* the output is PARTIAL */
     struct timespec opened; /* when the run began, before it read anything */
 };
@@ -77,7 +81,7 @@ bool stamp_program(struct arena *a, struct stamp *s);
 void stamp_write(const struct stamp *s, struct text *t);
 
 /* Whether `path` holds a stamp that was written for what *s asks for (program,
- * given, allow_partial, the output's path, the map's) and every file is still
+ * given, allow_partial, the output's path, the sides') and every file is still
  * as it says; the rest of *s is filled on the way. */
 bool stamp_is_current(struct arena *a, struct str path, struct stamp *s);
 

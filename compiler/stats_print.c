@@ -209,6 +209,8 @@ static void put_sum(struct text *t, const struct stats_sum *sum)
                 ", %" PRIu64 " elements, %" PRIu64 " zero, %" PRIu64
                 " NaN, %" PRIu64 " Inf, %" PRIu64 " denormal",
                 sum->elements, sum->zeros, sum->nan, sum->inf, sum->denormal);
+    if (sum->classic > 0)
+        text_format(t, "; %" PRIu64 " like N0701", sum->classic);
     if (sum->aliases > 0)
         text_format(t, "; %" PRIu64 " aliases", sum->aliases);
     if (sum->empty > 0)
@@ -250,6 +252,15 @@ static void put_groups(struct text *t, const struct stats *s)
         text_c(t, ": ");
         put_sum(t, &sum);
     }
+}
+
+void stats_put_sums(struct text *t, const char *what, const struct stats *s)
+{
+    struct stats_sum sum = stats_sum_of(s, NULL);
+    text_format(t, "%s: ", what);
+    put_sum(t, &sum);
+    if (has_several_groups(s))
+        put_groups(t, s);
 }
 
 void stats_put_table(struct text *t, const struct stats *s, bool hist)

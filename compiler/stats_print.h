@@ -34,6 +34,9 @@ void stats_put_size(struct text *t, uint64_t bytes);
  * there are several, and the total. */
 void stats_put_table(struct text *t, const struct stats *s, bool hist);
 
+/* "WHAT: 450 tensors, 892 MB, ...", and its groups if there are several. */
+void stats_put_sums(struct text *t, const char *what, const struct stats *s);
+
 /* "Total weights: 450 tensors, 892 MB, ..." */
 void stats_put_total(struct text *t, const struct stats *s);
 
