@@ -212,7 +212,8 @@ static void put_sum(struct text *t, const struct stats_sum *sum)
     if (sum->classic > 0)
         text_format(t, "; %" PRIu64 " like N0701", sum->classic);
     if (sum->aliases > 0)
-        text_format(t, "; %" PRIu64 " aliases", sum->aliases);
+        text_format(t, "; %" PRIu64 " alias%s", sum->aliases,
+                    sum->aliases == 1 ? "" : "es");
     if (sum->empty > 0)
         text_format(t, "; %" PRIu64 " without values", sum->empty);
     text_c(t, "\n");
