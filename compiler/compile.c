@@ -25,14 +25,16 @@
 #include "contract.h"
 #include "emit.h"
 #include "expand.h"
+#include "expect.h"
+#include "identical.h"
 #include "inputs.h"
 #include "layout.h"
 #include "pins.h"
 #include "report.h"
 #include "resolve.h"
 #include "sidecar.h"
-#include "trust.h"
 #include "stats_compile.h"
+#include "trust.h"
 
 void run_begin(struct run *r, const struct args *args)
 {
@@ -117,23 +119,61 @@ enum exit_code run_end(struct run *r)
     return code;
 }
 
-/* Makes the blob; statistics are taken on the way. */
-static bool emit(struct run *r, const struct args *args,
-                 const struct checkpoint *c, struct emitted *blob,
-                 struct stats_compile *s)
+/* What sees the values of a run pass. */
+struct passing {
+    struct expect expect;
+    struct stats_compile stats;
+    struct watch watches[2];
+};
+
+/* The model against the checkpoint and against what is expected; both are
+ * always compared. */
+static bool meet(struct run *r, const struct checkpoint *c,
+                 const struct args *args, struct coverage *cover,
+                 struct passing *p)
 {
-    struct emit_target target = {.path = str_c(args->output),
+    bool ok =
+        resolve_model(&r->arena, &r->diag, &r->model, c, args->partial, cover);
+    return expect_open(&r->arena, &r->diag, &r->model, &p->expect) && ok;
+}
+
+/* Makes all values, and the blob if `path` is not empty. */
+static bool emit(struct run *r, const struct args *args, struct str path,
+                 const struct checkpoint *c, struct passing *p,
+                 struct emitted *blob)
+{
+    struct emit_target target = {.path = path,
                                  .threads = args->jobs,
-                                 .progress = args->progress};
+                                 .progress = args->progress,
+                                 .watches = p->watches,
+                                 .watch_count = 1};
     bool ok;
-    stats_compile_begin(r, args, c, s);
-    if (s->watch != NULL) {
-        target.watches = stats_watch_hook(s->watch);
-        target.watch_count = 1;
-    }
+    p->watches[0] = expect_watch(&p->expect);
+    stats_compile_begin(r, args, c, &p->stats);
+    if (p->stats.watch != NULL)
+        p->watches[target.watch_count++] = *stats_watch_hook(p->stats.watch);
     ok = emit_blob(&r->arena, &r->diag, &r->model, c, &target, blob);
-    stats_compile_end(r, args, ok, s);
+    stats_compile_end(r, args, ok, &p->stats);
     return ok;
+}
+
+/* What `-q` hides. */
+static void remark(struct run *r, const struct emitted *blob,
+                   const struct passing *p)
+{
+    identical_note(&r->arena, &r->diag, &r->model, blob);
+    report_expected(&r->model, expect_count(&p->expect));
+}
+
+static void finish(struct run *r, const struct args *args,
+                   const struct coverage *cover, const struct emitted *blob,
+                   const struct passing *p)
+{
+    if (args->quiet)
+        return;
+    report_compiled(&r->model, cover, args->output, blob);
+    stats_compile_print(&p->stats, args);
+    remark(r, blob, p);
 }
 
 enum exit_code command_compile(const struct args *args)
@@ -141,24 +181,23 @@ enum exit_code command_compile(const struct args *args)
     struct run r;
     struct checkpoint c = {0};
     struct coverage cover;
+    struct passing passing = {0};
     struct emitted blob;
     struct sidecar side;
-    struct stats_compile stats;
     run_begin(&r, args);
     if (sidecar_begin(&r, args, &side))
         return run_end(&r);
     if (run_model(&r, args->positional[0]) &&
         inputs_open(&r.arena, &r.diag, &r.spec, args, &c) &&
         pins_check(&r.arena, &r.diag, &r.spec, &c, args) &&
-        resolve_model(&r.arena, &r.diag, &r.model, &c, args->partial, &cover) &&
+        meet(&r, &c, args, &cover, &passing) &&
         run_may_write(&r, args->output, &c) && sidecar_prepare(&r, &c, &side) &&
-        emit(&r, args, &c, &blob, &stats)) {
-        stats_compile_put(&stats, args, &side.texts[STAMP_STATS]);
-        if (sidecar_write(&r, &blob, &side) && !args->quiet) {
-            report_compiled(&r.model, &cover, args->output, &blob);
-            stats_compile_print(&stats, args);
-        }
+        emit(&r, args, str_c(args->output), &c, &passing, &blob)) {
+        stats_compile_put(&passing.stats, args, &side.texts[STAMP_STATS]);
+        if (sidecar_write(&r, &blob, &side))
+            finish(&r, args, &cover, &blob, &passing);
     }
+    expect_close(&passing.expect);
     checkpoint_close(&c);
     return run_end(&r);
 }
@@ -168,16 +207,23 @@ enum exit_code command_check(const struct args *args)
     struct run r;
     struct checkpoint c = {0};
     struct coverage cover;
+    struct passing passing = {0};
+    struct emitted blob;
     run_begin(&r, args);
     if (run_model(&r, args->positional[0]) &&
         inputs_open(&r.arena, &r.diag, &r.spec, args, &c) &&
         pins_check(&r.arena, &r.diag, &r.spec, &c, args)) {
-        resolve_model(&r.arena, &r.diag, &r.model, &c, args->partial, &cover);
+        bool ok = meet(&r, &c, args, &cover, &passing);
         if (!args->quiet)
             report_coverage(&r.model, &cover);
         if (args->verbose)
             trust_say(&r.arena, &r.diag, &r.model);
+        if (ok && args->data &&
+            emit(&r, args, (struct str){0}, &c, &passing, &blob) &&
+            !args->quiet)
+            remark(&r, &blob, &passing);
     }
+    expect_close(&passing.expect);
     checkpoint_close(&c);
     return run_end(&r);
 }

@@ -311,9 +311,6 @@ static int write_superblock(struct emission *e, struct emitted *out)
     ttsb__hash128(b, sizeof b, out->root);
     memcpy(SB(b, root), out->root, sizeof out->root);
     store_u64(SB(b, self_hash), ttsb__hash64(b, sizeof b));
-    out->size = e->layout.size;
-    out->offsets = e->layout.offset;
-    out->groups = e->layout.group;
     return outfile_write(&e->file, 0, b, sizeof b);
 }
 
@@ -328,22 +325,44 @@ static bool say_output(struct emission *e, struct str path, int error)
     return false;
 }
 
+/* All watches judge, also what they saw beside other findings. */
+static bool judge_watches(const struct emission *e)
+{
+    const struct production *p = &e->production;
+    bool ok = true;
+    for (size_t i = 0; i < p->watch_count && e->d->system_errors == 0; i++)
+        if (p->watches[i].done != NULL)
+            ok = p->watches[i].done(p->watches[i].context) && ok;
+    return ok;
+}
+
+static void fill_emitted(const struct emission *e, struct emitted *out)
+{
+    *out = (struct emitted){.size = e->layout.size,
+                            .offsets = e->layout.offset,
+                            .groups = e->layout.group,
+                            .pieces = e->production.pieces,
+                            .first_piece = e->layout.first_piece};
+}
+
 static bool fill_file(struct emission *e, const struct emit_target *target,
                       struct emitted *out)
 {
     struct str changed;
     struct str path = target->path;
-    bool dry = e->production.file == NULL;
+    bool dry = e->production.file == NULL, ok;
     if (!dry && !say_output(e, path, outfile_resize(&e->file, e->layout.size)))
         return false;
     make_payload(e, target->threads, target->progress);
-    if (!judge_findings(e, path))
+    ok = judge_findings(e, path);
+    if (!judge_watches(e) || !ok)
         return false;
     if (checkpoint_changed(e->c, &changed)) { /* read twice: not one file */
         diag_add_file(e->d, "E0705", changed, DIAG_NO_OFFSET,
                       "the file changed while it was read");
         return false;
     }
+    fill_emitted(e, out);
     return dry || (say_output(e, path, write_sections(e)) &&
                    say_output(e, path, write_superblock(e, out)));
 }

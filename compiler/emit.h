@@ -28,9 +28,12 @@ struct emitted {
     uint8_t root[16];
     const uint64_t *offsets; /* of each output, in the file; in the arena */
     const uint64_t *groups;  /* of each group */
+    /* XXH3-64 of all pieces, and of each output the first that is its. */
+    const uint64_t *pieces, *first_piece;
 };
 
-/* False after a finding (E06xx for values, E0704 and E0705 for the system). */
+/* Where nothing is written, all of *out but the root is filled. False after a
+ * finding (E06xx for values, E0704 and E0705 for the system). */
 bool emit_blob(struct arena *a, struct diag *d, const struct model *m,
                const struct checkpoint *c, const struct emit_target *target,
                struct emitted *out);

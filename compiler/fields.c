@@ -9,12 +9,6 @@
 
 #define FEW_KEYS 4 /* of a map whose keys are listed for whoever misses one */
 
-/* A key of the language that this version does not have. */
-static bool is_later(struct str key)
-{
-    return str_is(key, "expect");
-}
-
 static struct str list_keys(struct arena *a, const struct str *names,
                             size_t count)
 {
@@ -38,10 +32,6 @@ static void unknown_key(struct parser *p, const struct node *key,
     near = suggest_nearest(key->text, names, count);
     if (near.n > 0)
         diag_help(p->d, item, "did you mean `%.*s`?", STR_ARG(near));
-    else if (is_later(key->text))
-        diag_help(p->d, item,
-                  "it is part of the language, but not of this version of "
-                  "ttswc");
     else if (count <= FEW_KEYS)
         diag_help(p->d, item, "%s has %.*s", what,
                   STR_ARG(list_keys(p->a, names, count)));
@@ -169,6 +159,48 @@ uint64_t field_number(struct parser *p, const struct node *n, uint64_t lo,
              "a whole number from %llu to %llu is needed here",
              (unsigned long long)lo, (unsigned long long)hi);
     return 0;
+}
+
+/* Whether a path stays inside its folder: relative, no `..`. */
+static bool stays_inside(struct str path)
+{
+    size_t from = 0;
+    if (path.n == 0 || path.p[0] == '/')
+        return false;
+    for (size_t i = 0; i <= path.n; i++) {
+        if (i < path.n && path.p[i] != '/')
+            continue;
+        if (str_is(str_cut(path, from, i), ".."))
+            return false;
+        from = i + 1;
+    }
+    return true;
+}
+
+static struct str beside(struct arena *a, struct str path, struct str name)
+{
+    struct str s = str_folder(path);
+    size_t from = 0;
+    for (size_t i = 0; i <= name.n; i++) {
+        struct str part = str_cut(name, from, i);
+        if (i < name.n && name.p[i] != '/')
+            continue;
+        from = i + 1;
+        if (part.n > 0 && !str_is(part, "."))
+            s = arena_format(a, "%.*s%s%.*s", STR_ARG(s),
+                             s.n == 0 || s.p[s.n - 1] == '/' ? "" : "/",
+                             STR_ARG(part));
+    }
+    return arena_str(a, s);
+}
+
+struct str field_path(struct parser *p, const struct node *n, const char *what)
+{
+    if (stays_inside(n->text))
+        return beside(p->a, p->file->source.path, n->text);
+    diag_add(p->d, "E0111", diag_at(n->at),
+             "%s, or below: no `..`, no leading `/`", what);
+    return (struct str){0};
 }
 
 static void definition_table(struct parser *p, const struct node *n,

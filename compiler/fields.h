@@ -46,6 +46,12 @@ bool field_is_uncut(struct parser *p, const struct node *n, const char *what);
 uint64_t field_number(struct parser *p, const struct node *n, uint64_t lo,
                       uint64_t hi);
 
+/* The path of a file that a spec names, from the folder of the file being
+ * read, without `.` and empty components, so that one file has one path. It
+ * lies in that folder or below; empty after E0111, whose text begins with
+ * `what`. */
+struct str field_path(struct parser *p, const struct node *n, const char *what);
+
 /* {id: expression | [expression...]}; lists only where `tables`. */
 struct definition *field_definitions(struct parser *p, const struct node *n,
                                      bool tables, size_t *count);

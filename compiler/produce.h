@@ -59,6 +59,9 @@ struct watch {
     void (*output)(void *context, uint32_t output, uint64_t at,
                    const void *bytes, size_t n);
     void *context;
+    /* Once, by one thread, when all has passed and before anything is final;
+     * false, after a finding, and no blob is written. May be NULL. */
+    bool (*done)(void *context);
 };
 
 /* What all workers share; read only but for the tables' own entries and the

@@ -188,3 +188,13 @@ void report_compiled(const struct model *m, const struct coverage *c,
     print_hex("root", blob->root);
     printf("  wrote     %s, %" PRIu64 " bytes\n", path, blob->size);
 }
+
+void report_expected(const struct model *m, size_t expected)
+{
+    size_t all = 0;
+    for (size_t i = 0; i < m->output_count; i++)
+        all += m->outputs[i].step != NULL;
+    if (m->spec->expect_count > 0)
+        printf("  expected  %zu of %zu outputs hold what `expect:` says\n",
+               expected, all);
+}

@@ -139,12 +139,13 @@ static bool list_path(struct run *r, struct str path, struct stamp *s)
     return error == 0 || cannot_read(r, path, error);
 }
 
-/* Every file of the checkpoint. The state is the descriptor's: the run fails
- * if the file is another one at its end. */
+/* Every file of the checkpoint, and of `expect:`. The state is the
+ * descriptor's: the run fails if the file is another one at its end. */
 static bool list_files(struct run *r, const struct checkpoint *c,
                        struct stamp *s)
 {
-    size_t n = c == NULL ? 0 : c->file_count + c->index_count;
+    size_t n =
+        c == NULL ? 0 : c->file_count + c->index_count + r->spec.expect_count;
     bool ok = true;
     s->files = arena_new(&r->arena, struct stamp_file, n);
     s->file_count = 0;
@@ -158,6 +159,8 @@ static bool list_files(struct run *r, const struct checkpoint *c,
     }
     for (size_t i = 0; i < c->index_count; i++)
         ok = ok && list_path(r, c->indexes[i], s);
+    for (size_t i = 0; i < r->spec.expect_count; i++)
+        ok = ok && list_path(r, r->spec.expects[i].path, s);
     s->folders = c->folders;
     s->folder_count = c->folder_count;
     return ok;

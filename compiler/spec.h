@@ -316,6 +316,25 @@ struct axis_order {
     struct span at;
 };
 
+/* A target and the key under which a file of expectations has it. */
+struct expect_name {
+    struct str target, key;
+    struct span at; /* the target */
+};
+
+/* An item of `expect:`: a file that says what outputs hold. */
+struct expect_entry {
+    struct span at;  /* the file's name */
+    struct str path; /* beside the spec */
+    bool is_probes;  /* or values */
+    bool has_rtol, has_ulp;
+    struct span ulp_at;
+    double rtol, atol;
+    uint64_t ulp;
+    struct expect_name *names; /* NULL: each key is a target */
+    size_t name_count;
+};
+
 struct spec {
     struct spec_file *files; /* the root first */
     struct str model;
@@ -337,6 +356,8 @@ struct spec {
     size_t constant_count;
     struct assertion *assertions;
     size_t assertion_count;
+    struct expect_entry *expects; /* in no identity */
+    size_t expect_count;
     struct template *templates; /* of all files */
     size_t template_count, template_capacity;
     struct block *map;

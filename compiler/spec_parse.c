@@ -15,6 +15,7 @@
 #include "about.h"
 #include "block_parse.h"
 #include "constant_parse.h"
+#include "expect_parse.h"
 #include "fields.h"
 #include "reserved.h"
 #include "sniff.h"
@@ -268,41 +269,6 @@ static void read_map(struct parser *p, const struct node *n, void *into)
 
 /* --- files --- */
 
-/* Whether an include's path stays inside its folder: relative, no `..`. */
-static bool stays_inside(struct str path)
-{
-    size_t from = 0;
-    if (path.n == 0 || path.p[0] == '/')
-        return false;
-    for (size_t i = 0; i <= path.n; i++) {
-        if (i < path.n && path.p[i] != '/')
-            continue;
-        if (str_is(str_cut(path, from, i), ".."))
-            return false;
-        from = i + 1;
-    }
-    return true;
-}
-
-/* The path of an include, without `.` and empty components, so that one file
- * has one path. */
-static struct str beside(struct arena *a, struct str path, struct str name)
-{
-    struct str s = str_folder(path);
-    size_t from = 0;
-    for (size_t i = 0; i <= name.n; i++) {
-        struct str part = str_cut(name, from, i);
-        if (i < name.n && name.p[i] != '/')
-            continue;
-        from = i + 1;
-        if (part.n > 0 && !str_is(part, "."))
-            s = arena_format(a, "%.*s%s%.*s", STR_ARG(s),
-                             s.n == 0 || s.p[s.n - 1] == '/' ? "" : "/",
-                             STR_ARG(part));
-    }
-    return arena_str(a, s);
-}
-
 static void load_file(struct parser *p, struct str path, struct span from);
 
 static void read_include(struct parser *p, const struct node *n, void *into)
@@ -313,15 +279,14 @@ static void read_include(struct parser *p, const struct node *n, void *into)
         return;
     for (size_t i = 0; i < n->count; i++) {
         const struct node *x = n->items[i];
+        struct str path;
         if (!field_is_text(p, x))
             continue;
-        if (!stays_inside(x->text)) {
-            diag_add(p->d, "E0111", diag_at(x->at),
-                     "an include lies in the folder of the file that "
-                     "includes it, or below: no `..`, no leading `/`");
-            continue;
-        }
-        load_file(p, beside(p->a, outer.file->source.path, x->text), x->raw);
+        path = field_path(p, x,
+                          "an include lies in the folder of the file that "
+                          "includes it");
+        if (path.n > 0)
+            load_file(p, path, x->raw);
         *p = outer;
     }
 }
@@ -350,6 +315,7 @@ static const struct field root_fields[] = {
     {"include", false, read_include},
     {"dims", false, read_dims},
     {"assert", false, read_asserts},
+    {"expect", false, expects_read},
     {"templates", false, read_templates},
     {"map", true, read_map},
 };
