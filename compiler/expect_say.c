@@ -187,8 +187,11 @@ static void say_probes(const struct said *s, const struct expected *e,
               "%" PRIu32 " %.6g is expected, and %.6g found (%.2g allowed)",
               STR_ARG(e->target), beyond, e->probe->count, k, e->probe->sums[k],
               projection_sum(&e->projection, k), b.sum);
-    diag_note(d, item, "its sum of squares is %.6g, and %.6g is expected",
-              sumsq, e->probe->sumsq);
+    if (same_sumsq)
+        diag_note(d, item, "its sum of squares is as expected, %.6g", sumsq);
+    else
+        diag_note(d, item, "its sum of squares is %.6g, and %.6g is expected",
+                  sumsq, e->probe->sumsq);
     if (say_other(s, e, item))
         return;
     diag_help(d, item,
