@@ -196,11 +196,21 @@ void expect_close(struct expect *x)
     x->file_count = 0;
 }
 
+/* Whether an output has an expectation, and meets all that it has. */
+static bool is_met(const struct expect *x, size_t output)
+{
+    uint32_t i = x->first[output];
+    bool met = i != NO_EXPECTED;
+    for (; i != NO_EXPECTED; i = x->p[i].next)
+        met = met && x->p[i].verdict == VERDICT_MET;
+    return met;
+}
+
 size_t expect_count(const struct expect *x)
 {
     size_t n = 0;
     for (size_t i = 0; x->first != NULL && i < x->m->output_count; i++)
-        n += x->first[i] != NO_EXPECTED;
+        n += is_met(x, i);
     return n;
 }
 

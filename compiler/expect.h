@@ -75,7 +75,7 @@ struct watch expect_watch(struct expect *x);
 struct probe_bounds expect_bounds(const struct expect *x,
                                   const struct expected *e);
 
-/* How many outputs have expectations. */
+/* How many outputs have expectations, and were found to meet them. */
 size_t expect_count(const struct expect *x);
 
 void expect_close(struct expect *x);

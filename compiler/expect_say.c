@@ -15,6 +15,7 @@
 #include "suggest.h"
 
 #define SETS_SHOWN 8
+#define FEW 4 /* targets of a file, none of which say much together */
 
 /* The expectations of one entry that share a verdict. */
 struct said {
@@ -54,6 +55,14 @@ static struct str element_text(struct arena *a, struct type t, uint64_t index)
 
 /* --- verdicts of names and types --- */
 
+/* Names that differ in an index alone are no slip of the pen. */
+static bool is_sibling(const struct said *s, struct str a, struct str b)
+{
+    struct str both[] = {a, b};
+    struct name_set *sets;
+    return indexset_fold_names(s->x->a, both, 2, &sets) == 1;
+}
+
 static void say_unknown(const struct said *s, const struct expected *e,
                         struct diag_item *item)
 {
@@ -62,7 +71,7 @@ static void say_unknown(const struct said *s, const struct expected *e,
     for (size_t i = 0; i < m->output_count; i++)
         names[i] = m->outputs[i].name;
     near = suggest_nearest(e->target, names, m->output_count);
-    if (near.n > 0)
+    if (near.n > 0 && !is_sibling(s, near, e->target))
         diag_help(s->x->d, item, "did you mean `%.*s`?", STR_ARG(near));
     else
         diag_help(s->x->d, item,
@@ -231,11 +240,6 @@ static void say_set(const struct said *s, const struct expected *e,
         say_probes(s, e, item);
     else if (s->verdict == VERDICT_VALUES)
         say_values(s, e, item);
-    if (s->n > 1 && s->n == s->judged)
-        diag_note(s->x->d, item,
-                  "so are all %zu that this file expects: is it of this "
-                  "checkpoint?",
-                  s->n);
 }
 
 /* The sets that are left, by their names alone. */
@@ -270,6 +274,11 @@ static void say_sets(const struct said *s)
             }
     if (n > SETS_SHOWN)
         say_rest(s, sets + SETS_SHOWN, n - SETS_SHOWN);
+    if (s->n == s->judged && s->n >= FEW && s->verdict != VERDICT_MISSING)
+        diag_note(s->x->d, s->x->d->last,
+                  "nothing that `%.*s` expects is met: is it of this "
+                  "checkpoint, and of this spec?",
+                  STR_ARG(s->entry->path));
 }
 
 size_t expect_say(const struct expect *x, const struct expect_entry *entry)

@@ -18,7 +18,7 @@ void report_coverage(const struct model *m, const struct coverage *c);
 void report_compiled(const struct model *m, const struct coverage *c,
                      const char *path, const struct emitted *blob);
 
-/* How many outputs were compared with `expect:`; nothing without one. */
+/* How many outputs meet `expect:`; nothing without one. */
 void report_expected(const struct model *m, size_t expected);
 
 #endif
