@@ -95,7 +95,7 @@ static void say_set(struct arena *a, struct diag *d, struct diag_item *item,
     for (size_t i = 0; i < n && i < NAMES_SHOWN; i++)
         all = arena_format(a, "%.*s%s`%.*s`", STR_ARG(all), i > 0 ? ", " : "",
                            STR_ARG(folded[i].text));
-    diag_note(d, item, "%zu of %" PRIu64 " bytes: %.*s%s", set->n,
+    diag_note(d, item, "%zu outputs of %" PRIu64 " bytes: %.*s%s", set->n,
               set->p->o->size, STR_ARG(all), n > NAMES_SHOWN ? ", ..." : "");
 }
 
@@ -117,7 +117,7 @@ void identical_note(struct arena *a, struct diag *d, const struct model *m,
     if (saved < TTSB_GROUP_ALIGN)
         return;
     qsort(sets, count, sizeof *sets, compare_sets);
-    item = diag_add(d, "N0703", sets[0].p[1].o->where,
+    item = diag_add(d, "N0703", diag_at(sets[0].p[1].o->where.at),
                     "%zu output%s hold%s the bytes of another one", outputs,
                     outputs == 1 ? "" : "s", outputs == 1 ? "s" : "");
     for (size_t i = 0; i < count && i < SETS_SHOWN; i++)

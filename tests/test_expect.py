@@ -5,6 +5,7 @@
 The expectations are torch's effective weights, moved by hand (moved.py). Each
 slip is one that names, shapes and cover let through: the spec with it compiles,
 and does not with the expectation."""
+import json
 import re
 import shutil
 import struct
@@ -163,6 +164,20 @@ class OfS2mel(Folder):
         self.assertEqual(names, ["dit.blk.{0..12}.attn.k.weight"])
 
 
+    def test_shipped(self):
+        """The file beside the spec is what torch's weights give."""
+        want = probes.probes(self.model.want)
+        have = json.loads((SPECS / "s2mel_tiny.probes.json").read_text())
+        self.assertEqual(have.keys(), want.keys())
+        self.assertEqual(list(have["tensors"]), list(want["tensors"]))
+        for name, x in want["tensors"].items():
+            y = have["tensors"][name]
+            self.assertEqual(x["shape"], y["shape"])
+            for a, b in zip([x["sumsq"], *x["probes"]], [y["sumsq"], *y["probes"]],
+                            strict=True):
+                self.assertAlmostEqual(a, b, delta=1e-12 * x["sumsq"] ** 0.5)
+
+
 class OfCampplus(Folder):
     model = Model("campplus", "campplus", Campplus)
 
@@ -174,6 +189,35 @@ class OfCampplus(Folder):
             "common/campplus.yaml", "bn{j}, eps=1e-5)", "bn{j}, eps=1e-5, axis=in)")
         self.assertEqual(names, [f"head.layer{n}.blk.{{0, 1}}.conv{j}.weight"
                                  for n in "12" for j in "12"])
+
+
+class Generator(unittest.TestCase):
+    def test_known_outputs(self):
+        """Of SplitMix64 as its author published it, with the state 1234567."""
+        self.assertEqual([probes.splitmix(1234567, i) for i in range(5)], [
+            6457827717110365317, 3203168211198807973, 9817491932198370423,
+            4593380528125082431, 16408922859458223821])
+
+    def test_large_tensor(self):
+        """Over many pieces and chunks, 64 probes, another seed; a swap of two
+        elements is seen in f32."""
+        with tempfile.TemporaryDirectory() as holder:
+            folder = Path(holder)
+            n = 150001
+            x = [((i * i + 7 * i) % 1009 - 504) / 64 for i in range(n)]
+            (folder / "s.yaml").write_text(
+                "ttsw: 1\nmodel: v\nrevision: 1\nsource_dtype: f32\nstore: f32\n"
+                f"layout: [out]\nmap:\n  - tensors:\n      w: w [out={n}]\n"
+                "expect:\n  - probes: p.json\n")
+            probes.write(folder / "p.json", {"w": ("F32", [n], struct.pack(f"<{n}f", *x))},
+                         seed=2 ** 64 - 1, count=64)
+            for code in (0, 1):
+                ck.write(folder / "c.safetensors",
+                         {"w": ("F32", [n], struct.pack(f"<{n}f", *x))})
+                _, err = ck.ttswc("check", "--data", "s.yaml", "c.safetensors",
+                                  cwd=folder, code=code)
+                self.assertEqual("E0604" in err, code == 1)
+                x[70000], x[140003] = x[140003], x[70000]
 
 
 class Values(unittest.TestCase):
