@@ -30,6 +30,7 @@
 #include "inputs.h"
 #include "layout.h"
 #include "pins.h"
+#include "precision.h"
 #include "report.h"
 #include "resolve.h"
 #include "sidecar.h"
@@ -122,8 +123,9 @@ enum exit_code run_end(struct run *r)
 /* What sees the values of a run pass. */
 struct passing {
     struct expect expect;
+    struct precision precision;
     struct stats_compile stats;
-    struct watch watches[2];
+    struct watch watches[3];
 };
 
 /* The model against the checkpoint and against what is expected; both are
@@ -134,6 +136,8 @@ static bool meet(struct run *r, const struct checkpoint *c,
 {
     bool ok =
         resolve_model(&r->arena, &r->diag, &r->model, c, args->partial, cover);
+    if (ok && !args->quiet)
+        p->precision = precision_of(&r->arena, &r->model, c);
     return expect_open(&r->arena, &r->diag, &r->model, &p->expect) && ok;
 }
 
@@ -146,9 +150,10 @@ static bool emit(struct run *r, const struct args *args, struct str path,
                                  .threads = args->jobs,
                                  .progress = args->progress,
                                  .watches = p->watches,
-                                 .watch_count = 1};
+                                 .watch_count = 2};
     bool ok;
     p->watches[0] = expect_watch(&p->expect);
+    p->watches[1] = precision_watch(&p->precision);
     stats_compile_begin(r, args, c, &p->stats);
     if (p->stats.watch != NULL)
         p->watches[target.watch_count++] = *stats_watch_hook(p->stats.watch);
@@ -162,6 +167,7 @@ static void remark(struct run *r, const struct emitted *blob,
                    const struct passing *p)
 {
     identical_note(&r->arena, &r->diag, &r->model, blob);
+    precision_note(&r->diag, &p->precision);
     report_expected(&r->model, expect_count(&p->expect));
 }
 
