@@ -6,10 +6,13 @@ The expectations are torch's effective weights, moved by hand (moved.py). Each
 slip is one that names, shapes and cover let through: the spec with it compiles,
 and does not with the expectation."""
 import json
+import random
 import re
 import shutil
 import struct
+import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -220,6 +223,36 @@ class Generator(unittest.TestCase):
                 x[70000], x[140003] = x[140003], x[70000]
 
 
+class Damaged(unittest.TestCase):
+    def test_files_of_probes(self):
+        """Cut anywhere, with bytes changed: read as what it says, or refused."""
+        with tempfile.TemporaryDirectory() as holder:
+            folder, dice = Path(holder), random.Random(6)
+            tensor = ("F32", [2], struct.pack("<2f", 1, 2))
+            (folder / "s.yaml").write_text(Values.HEAD.format(store="f32").replace(
+                "w: w [out=2, in=3]", "w: w [out=2]").replace(
+                "values: g.safetensors", "probes: p.json"))
+            ck.write(folder / "c.safetensors", {"w": tensor})
+            probes.write(folder / "p.json", {"w": tensor}, count=2)
+            good = (folder / "p.json").read_bytes()
+            ends = [0, 0]
+            for i in range(200):
+                data = bytearray(good)
+                if i < 60:
+                    del data[len(data) * i // 60:]
+                else:
+                    for _ in range(1 + i % 3):
+                        data[dice.randrange(len(data))] = dice.choice(b'0-9.e"[]{}, \xff')
+                (folder / "p.json").write_bytes(data)
+                done = subprocess.run([ck.TTSWC, "check", "--data", "s.yaml",
+                                       "c.safetensors"], cwd=folder, capture_output=True)
+                self.assertIn(done.returncode, (0, 1), (data, done.stderr))
+                if done.returncode == 1:
+                    self.assertRegex(done.stderr, rb"error\[E060[47]\]")
+                ends[done.returncode] += 1
+            self.assertGreater(ends[1], 100)
+
+
 class Values(unittest.TestCase):
     """Golden values: tolerances, dtypes, order of what is compared."""
     HEAD = ("ttsw: 1\nmodel: v\nrevision: 1\nsource_dtype: f32\nstore: {store}\n"
@@ -358,6 +391,19 @@ map:
         _, err = ck.ttswc("compile", "s.yaml", "c.safetensors", "-o", "g.safetensors",
                           cwd=self.dir, code=3)
         self.assertIn("cannot write: it is an input of this run", err)
+
+    def test_a_stamp_sees_it(self):
+        self.run_all()
+        for path in self.dir.glob("o.ttsb*"):
+            path.unlink()
+        command = ("compile", "--if-changed", "s.yaml", "c.safetensors", "-o", "o.ttsb")
+        time.sleep(2.1)          # the time of the last change cannot be set back
+        ck.ttswc(*command, cwd=self.dir)
+        self.assertIn("up to date", ck.ttswc(*command, cwd=self.dir)[0])
+        self.golden["a"] = ("F32", [2, 2], struct.pack("<4f", 1, 2, 3, 5))
+        ck.write(self.dir / "g.safetensors", self.golden)
+        self.assertIn("`a` does not hold",
+                      ck.ttswc(*command, cwd=self.dir, code=1)[1])
 
     def test_in_no_identity(self):
         self.run_all()
