@@ -4,6 +4,8 @@
  */
 #include "tensors.h"
 
+#include "arrays.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -130,6 +132,8 @@ bool tensors_open(struct arena *a, struct diag *d, const struct str *paths,
     *out = (struct tensors){.fd = -1};
     if (count == 1 && tensors_is_blob(paths[0].p))
         return open_blob(a, d, paths[0], out);
+    if (count == 1 && arrays_is_file(paths[0].p))
+        return arrays_open(a, d, paths[0], out);
     return open_checkpoint(a, d, paths, count, out);
 }
 
@@ -137,6 +141,8 @@ int tensors_read(const struct tensors *t, size_t i, uint64_t offset, void *out,
                  size_t size)
 {
     const struct tensor *x = &t->p[i];
+    if (t->arrays != NULL)
+        return arrays_read(t->arrays, i, offset, out, size);
     if (t->kind == TENSORS_SAFETENSORS)
         return checkpoint_read(&t->checkpoint, x->number, offset, out, size);
     return read_exactly(t->fd, x->offset + offset, out, size);
@@ -144,6 +150,9 @@ int tensors_read(const struct tensors *t, size_t i, uint64_t offset, void *out,
 
 void tensors_close(struct tensors *t)
 {
+    if (t->arrays != NULL)
+        arrays_close(t->arrays);
+    t->arrays = NULL;
     if (t->kind == TENSORS_SAFETENSORS)
         checkpoint_close(&t->checkpoint);
     if (t->blob != NULL)

@@ -3,10 +3,10 @@
  * tensors.h - the tensors of any file that ttswc looks at.
  *
  * In: paths: one blob, or what checkpoint_open takes (a safetensors file,
- * several, a folder, an index). Out: one list of names, dtypes, shapes and
- * sizes; later, any range of a tensor's bytes. Invariant: opening reads
- * headers only; whoever compares, counts or lists does not know which kind of
- * file it was.
+ * several, a folder, an index), or an .npy or .npz file. Out: one list of
+ * names, dtypes, shapes and sizes; later, any range of a tensor's bytes.
+ * Invariant: opening reads headers only; whoever compares, counts or lists does
+ * not know which kind of file it was.
  */
 #ifndef TTSW_TENSORS_H
 #define TTSW_TENSORS_H
@@ -14,7 +14,14 @@
 #include "checkpoint.h"
 #include "ttsb.h"
 
-enum tensors_kind { TENSORS_SAFETENSORS, TENSORS_BLOB };
+enum tensors_kind {
+    TENSORS_SAFETENSORS,
+    TENSORS_BLOB,
+    TENSORS_NPY,
+    TENSORS_NPZ
+};
+
+struct arrays;
 
 struct tensor {
     struct str name;
@@ -38,17 +45,19 @@ struct tensors {
     size_t n;
     struct checkpoint checkpoint;
     struct ttsb_blob *blob;
-    int fd; /* of the blob */
+    int fd;                /* of the blob */
+    struct arrays *arrays; /* of an .npy or .npz file */
 };
 
-/* False after findings (E0701 to E0703, E0705, E0706); then nothing is left
- * open. A blob may be PARTIAL. It is proved to be sound, but its payload is
- * not verified. */
+/* False after findings (E0701 to E0703, E0705, E0706, E0710); then nothing is
+ * left open. A blob may be PARTIAL. It is proved to be sound, but its payload
+ * is not verified. */
 bool tensors_open(struct arena *a, struct diag *d, const struct str *paths,
                   size_t count, struct tensors *out);
 
 /* Reads bytes [offset, offset + size) of tensor i, which has values. 0, or an
- * errno (ENODATA if the file ends before). Callable from any thread. */
+ * errno (ENODATA if the file ends before, EBADMSG if an archive's packed bytes
+ * are damaged). Callable from any thread. */
 int tensors_read(const struct tensors *t, size_t i, uint64_t offset, void *out,
                  size_t size);
 
