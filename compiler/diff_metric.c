@@ -126,14 +126,14 @@ static enum ttsb_dtype narrower(enum ttsb_dtype a, enum ttsb_dtype b)
 /* --- one pair of elements --- */
 
 /* A block while it is looked at. */
-struct block {
+struct slab {
     const uint8_t *a, *b;
     size_t size_a, size_b; /* of an element */
     double x[METRIC_BLOCK], y[METRIC_BLOCK];
 };
 
 /* The distance of finite values in m->unit. */
-static uint64_t distance_ulp(const struct metric *m, const struct block *k,
+static uint64_t distance_ulp(const struct metric *m, const struct slab *k,
                              size_t i)
 {
     struct kernel_range_error lost = {0};
@@ -146,7 +146,7 @@ static uint64_t distance_ulp(const struct metric *m, const struct block *k,
 }
 
 /* |a - b| of finite values; *ulp in m->unit. Both are 0 only for equals. */
-static double distance(const struct metric *m, const struct block *k, size_t i,
+static double distance(const struct metric *m, const struct slab *k, size_t i,
                        uint64_t *ulp)
 {
     const uint8_t *a = k->a + i * k->size_a, *b = k->b + i * k->size_b;
@@ -183,7 +183,7 @@ static void add_abs(struct metric *m, double x)
     m->sum_abs = sum;
 }
 
-static void add_finite(struct metric *m, const struct block *k, size_t i)
+static void add_finite(struct metric *m, const struct slab *k, size_t i)
 {
     uint64_t at = m->count + i, ulp;
     double larger = fmax(fabs(k->x[i]), fabs(k->y[i]));
@@ -214,7 +214,7 @@ static void add_finite(struct metric *m, const struct block *k, size_t i)
 }
 
 /* A pair with NaN or an infinity; it leaves no trace in the sums. */
-static void add_nonfinite(struct metric *m, struct block *k, size_t i)
+static void add_nonfinite(struct metric *m, struct slab *k, size_t i)
 {
     double x = k->x[i], y = k->y[i];
     bool equal = (isnan(x) && isnan(y)) || x == y;
@@ -273,7 +273,7 @@ static bool all_finite(const double *x, size_t n)
     return true;
 }
 
-static void add_sums(struct metric *m, struct block *k, size_t n)
+static void add_sums(struct metric *m, struct slab *k, size_t n)
 {
     kernel_dot_add(&m->aa, k->x, k->x, n);
     kernel_dot_add(&m->bb, k->y, k->y, n);
@@ -285,12 +285,15 @@ static void add_sums(struct metric *m, struct block *k, size_t n)
 
 void metric_add(struct metric *m, const void *a, const void *b, size_t n)
 {
-    struct block k = {
-        a, b, spec_dtype_bits(m->a) / 8, spec_dtype_bits(m->b) / 8, {0}, {0}};
+    struct slab k;
     if (m->opaque) {
         add_opaque(m, a, b, n);
         return;
     }
+    k.a = a;
+    k.b = b;
+    k.size_a = spec_dtype_bits(m->a) / 8;
+    k.size_b = spec_dtype_bits(m->b) / 8;
     values_load(m->a, a, n, k.x);
     values_load(m->b, b, n, k.y);
     if (m->a == m->b && memcmp(a, b, n * k.size_a) == 0 && all_finite(k.x, n)) {

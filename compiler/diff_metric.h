@@ -16,10 +16,11 @@
 #define TTSW_DIFF_METRIC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "kernels.h"
 
-#define METRIC_BLOCK 16384 /* elements that metric_add takes at most */
+#define METRIC_BLOCK 4096 /* elements that metric_add takes at most */
 /* 0, 1, 2, 3-4, 5-8, ..., 2^62+1 to 2^63, more. */
 #define METRIC_BINS 66
 #define METRIC_NOWHERE UINT64_MAX
