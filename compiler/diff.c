@@ -27,14 +27,6 @@ static bool compare(struct diff *d)
     return diff_pair(d) && diff_run(d) && diff_facts(d);
 }
 
-static bool differs(const struct diff *d)
-{
-    for (size_t i = 0; i < d->n; i++)
-        if (diff_is_bad(diff_verdict(d, &d->items[i])))
-            return true;
-    return false;
-}
-
 static enum exit_code diff_files(const struct args *args)
 {
     struct run r;
@@ -47,13 +39,7 @@ static enum exit_code diff_files(const struct args *args)
     d.within = (struct tolerance){args->rtol, args->atol, args->ulp};
     if (tensors_open(&r.arena, &r.diag, &d.path_a, 1, &d.a)) {
         if (tensors_open(&r.arena, &r.diag, &d.path_b, 1, &d.b)) {
-            if (compare(&d)) {
-                bad = differs(&d);
-                if (args->json)
-                    diff_print_json(&d);
-                else
-                    diff_print_text(&d);
-            }
+            bad = compare(&d) && diff_print(&d);
             tensors_close(&d.b);
         }
         tensors_close(&d.a);
@@ -66,6 +52,8 @@ enum exit_code command_diff(const struct args *args)
 {
     int specs = is_spec(args->positional[0]) +
                 (args->count > 1 && is_spec(args->positional[1]));
+    if (args->spec != NULL && args->count < 2 && args->source_count == 0)
+        return usage("--spec needs B, or --source for each of its sources");
     if (args->spec != NULL)
         return diff_with_source(args);
     if (args->source_count > 0)

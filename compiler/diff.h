@@ -68,6 +68,9 @@ struct diff {
  * chooses. False after E0707. */
 bool diff_pair(struct diff *d);
 
+/* Keeps the items that --glob names, all without it. False after E0707. */
+bool diff_choose(struct diff *d);
+
 /* "h.9" before "h.10"; bytes elsewhere. */
 int diff_natural(struct str a, struct str b);
 
@@ -118,9 +121,6 @@ void diff_computed(struct diff *d, const struct diff_bytes *k);
 uint32_t diff_index(const struct diff *d, const struct diff_item *x, uint64_t e,
                     uint64_t out[65]);
 
-/* The value of element e on one side (NAN if it cannot be read). */
-double diff_value(const struct tensors *t, uint32_t i, uint64_t e);
-
 /* The name of what a tensor is compared as: "blob", "safetensors". */
 const char *diff_format(const struct tensors *t);
 
@@ -139,6 +139,9 @@ void diff_put_metric(struct text *t, const struct metric *m);
 void diff_put_bins(struct text *t, const struct metric *m);
 
 /* --- diff_text.c, diff_json.c --- */
+
+/* Prints what was found, as --json asks; whether it makes the two differ. */
+bool diff_print(struct diff *d);
 
 void diff_print_text(struct diff *d);
 void diff_print_json(struct diff *d);

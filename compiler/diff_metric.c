@@ -174,6 +174,15 @@ static void note_different(struct metric *m, uint64_t at, bool over)
         m->first_over = at;
 }
 
+/* Keeps the values of the first pair that is over, once it was noted. */
+static void note_over(struct metric *m, const struct slab *k, size_t i)
+{
+    if (m->first_over != m->count + i)
+        return;
+    m->over_values[0] = k->x[i];
+    m->over_values[1] = k->y[i];
+}
+
 /* Neumaier's sum. */
 static void add_abs(struct metric *m, double x)
 {
@@ -199,7 +208,10 @@ static void add_finite(struct metric *m, const struct slab *k, size_t i)
     note_different(m, at,
                    !(abs <= m->within.rtol * larger || abs <= m->within.atol ||
                      ulp <= m->within.ulp));
+    note_over(m, k, i);
     if (abs > m->max_abs) {
+        m->worst_values[0] = k->x[i];
+        m->worst_values[1] = k->y[i];
         m->max_abs = abs;
         m->at_abs = at;
     }
@@ -230,6 +242,7 @@ static void add_nonfinite(struct metric *m, struct slab *k, size_t i)
     m->inf_signs += isinf(x) && isinf(y) && x != y;
     if (!equal)
         note_different(m, m->count + i, true);
+    note_over(m, k, i);
     k->x[i] = k->y[i] = 0;
 }
 

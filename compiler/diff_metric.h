@@ -44,6 +44,8 @@ struct metric {
     double max_abs, max_rel;
     uint64_t max_ulp;
     uint64_t at_abs, at_rel, at_ulp; /* the first that has it */
+    /* Values of A and B at first_over and at at_abs. */
+    double over_values[2], worst_values[2];
     uint64_t bins[METRIC_BINS];
     double sum_abs, sum_abs_low; /* compensated */
     struct kernel_sumsq dd, aa, bb, ab;

@@ -161,13 +161,15 @@ static void count_moved(struct diff *d)
 
 /* --- choosing --- */
 
-static bool choose(struct diff *d)
+bool diff_choose(struct diff *d)
 {
     struct arena *a = &d->r->arena;
     struct candidate *all = arena_new(a, struct candidate, d->n);
     struct selection_request q = {d->path_a, d->args->globs,
                                   d->args->glob_count, SORT_FILE};
     struct selection s;
+    if (d->args->glob_count == 0)
+        return true;
     for (size_t i = 0; i < d->n; i++)
         all[i].name = d->items[i].name;
     if (!selection_make(a, &d->r->diag, all, d->n, &q, &s))
@@ -185,7 +187,7 @@ bool diff_pair(struct diff *d)
         add(d, 0, 0);
     else
         pair_names(d);
-    if (d->args->glob_count > 0 && !choose(d))
+    if (!diff_choose(d))
         return false;
     count_moved(d);
     return true;

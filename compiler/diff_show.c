@@ -27,23 +27,6 @@ uint32_t diff_index(const struct diff *d, const struct diff_item *x, uint64_t e,
     return n;
 }
 
-double diff_value(const struct tensors *t, uint32_t i, uint64_t e)
-{
-    enum ttsb_dtype dtype = t->p[i].dtype;
-    uint8_t b[8];
-    double x;
-    size_t size;
-    if (dtype == TTSB_C64)
-        dtype = TTSB_F32;
-    if (value_kind(dtype) == VALUE_OPAQUE)
-        return NAN;
-    size = spec_dtype_bits(dtype) / 8;
-    if (tensors_read(t, i, e * size, b, size) != 0)
-        return NAN;
-    values_load(dtype, b, 1, &x);
-    return x;
-}
-
 const char *diff_format(const struct tensors *t)
 {
     switch (t->kind) {
@@ -186,4 +169,16 @@ void diff_put_metric(struct text *t, const struct metric *m)
                 : m->unit == 0 ? "integer"
                                : spec_dtype_name(m->unit),
                 m->zero_signs);
+}
+
+bool diff_print(struct diff *d)
+{
+    bool bad = false;
+    for (size_t i = 0; i < d->n; i++)
+        bad = bad || diff_is_bad(diff_verdict(d, &d->items[i]));
+    if (d->args->json)
+        diff_print_json(d);
+    else
+        diff_print_text(d);
+    return bad;
 }

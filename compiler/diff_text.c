@@ -40,6 +40,18 @@ static void pad(struct text *t, size_t from, size_t width)
     text_format(t, "%*s", (int)(n < width ? width - n : 0) + 2, "");
 }
 
+/* Folded over their indices. */
+static void put_names(struct text *t, struct diff *d, const struct str *names,
+                      size_t n)
+{
+    struct name_set *sets;
+    size_t count = indexset_fold_names(&d->r->arena, names, n, &sets);
+    for (size_t i = 0; i < count; i++) {
+        text_c(t, i > 0 ? ", " : "");
+        diff_put_name(t, sets[i].text);
+    }
+}
+
 static void put_facts(struct text *t, const struct diff_fact *f,
                       const char *before)
 {
@@ -89,11 +101,13 @@ static bool has_counts(const struct metric *m)
 static void put_element(struct text *t, const struct diff *d,
                         const struct diff_item *x, const char *what, uint64_t e)
 {
-    double a = diff_value(&d->a, x->a, e), b = diff_value(&d->b, x->b, e);
+    const struct metric *m = &x->m;
+    const double *v = e == m->first_over ? m->over_values : m->worst_values;
     text_format(t, "  %-6s  ", what);
     put_index(t, d, x, e);
-    if (!x->m.opaque)
-        text_format(t, "  A %.9g  B %.9g  |A-B| %.4g", a, b, fabs(a - b));
+    if (!m->opaque)
+        text_format(t, "  A %.9g  B %.9g  |A-B| %.4g", v[0], v[1],
+                    e == m->at_abs ? m->max_abs : fabs(v[0] - v[1]));
     text_c(t, "\n");
 }
 
@@ -132,8 +146,7 @@ static bool is_row(const struct diff *d, const struct diff_item *x)
 {
     enum diff_verdict v = diff_verdict(d, x);
     return x->compared && !x->renamed &&
-           (v == DIFF_OVER || v == DIFF_WITHIN || v == DIFF_TYPE ||
-            (v == DIFF_SHAPE && x->m.different > 0));
+           (v == DIFF_OVER || v == DIFF_WITHIN || v == DIFF_TYPE);
 }
 
 static size_t name_width(const struct diff *d)
@@ -193,43 +206,71 @@ static void put_table(struct text *t, const struct diff *d)
 
 /* --- structure --- */
 
-static void put_structure_line(struct text *t, const struct diff *d,
-                               const struct diff_item *x)
+/* What stands behind the names. */
+static struct str structure_of(struct diff *d, const struct diff_item *x)
 {
     enum diff_verdict v = diff_verdict(d, x);
-    text_format(t, "%-8s  ",
-                v == DIFF_REMOVED ? "only in A"
-                : v == DIFF_ADDED ? "only in B"
-                                  : diff_verdict_name(v));
-    diff_put_name(t, x->name);
-    text_c(t, "  ");
-    put_type(t, x->a != DIFF_NONE ? &d->a.p[x->a] : &d->b.p[x->b]);
-    if (x->a != DIFF_NONE && x->b != DIFF_NONE) {
-        text_c(t, " -> ");
-        if (x->name_b.n > 0)
-            diff_put_name(t, x->name_b);
+    struct text t = {0};
+    struct str s;
+    put_type(&t, x->a != DIFF_NONE ? &d->a.p[x->a] : &d->b.p[x->b]);
+    if (x->a != DIFF_NONE && x->b != DIFF_NONE && v != DIFF_VALUES) {
+        text_c(&t, " -> ");
+        if (v == DIFF_RENAMED)
+            diff_put_name(&t, x->name_b);
         else
-            put_type(t, &d->b.p[x->b]);
+            put_type(&t, &d->b.p[x->b]);
     }
     if (v == DIFF_VALUES)
-        text_format(t, "  only %s has values",
+        text_format(&t, "  only %s has values",
                     d->a.p[x->a].has_values ? "A" : "B");
     if (v == DIFF_TYPE && x->compared && x->m.different == 0)
-        text_c(t, "  the values are the same");
+        text_c(&t, "  the values are the same");
+    s = arena_str(&d->r->arena, text_view(&t));
+    text_release(&t);
+    return s;
+}
+
+static const char *structure_word(enum diff_verdict v)
+{
+    return v == DIFF_REMOVED ? "only in A"
+           : v == DIFF_ADDED ? "only in B"
+                             : diff_verdict_name(v);
+}
+
+/* One line for all items from `i` on with the same verdict and text. */
+static void put_structure_line(struct text *t, struct diff *d, size_t i,
+                               struct str *texts)
+{
+    enum diff_verdict v = diff_verdict(d, &d->items[i]);
+    struct str *names = arena_new(&d->r->arena, struct str, d->n - i);
+    struct str text = texts[i];
+    size_t n = 0;
+    for (size_t k = i; k < d->n; k++) {
+        if (diff_verdict(d, &d->items[k]) != v || !str_eq(texts[k], text))
+            continue;
+        names[n++] = d->items[k].name;
+        texts[k].n = 0;
+    }
+    text_format(t, "%-9s  ", structure_word(v));
+    put_names(t, d, names, n);
+    text_c(t, "  ");
+    text_str(t, text);
     text_c(t, "\n");
 }
 
-static void put_structure(struct text *t, const struct diff *d)
+static void put_structure(struct text *t, struct diff *d)
 {
-    size_t rows = 0;
+    struct str *texts = arena_new(&d->r->arena, struct str, d->n);
+    size_t from = t->n;
     for (size_t i = 0; i < d->n; i++) {
         enum diff_verdict v = diff_verdict(d, &d->items[i]);
-        if (v == DIFF_EQUAL || v == DIFF_WITHIN || v == DIFF_OVER)
-            continue;
-        put_structure_line(t, d, &d->items[i]);
-        rows++;
+        if (v != DIFF_EQUAL && v != DIFF_WITHIN && v != DIFF_OVER)
+            texts[i] = structure_of(d, &d->items[i]);
     }
-    text_c(t, rows > 0 ? "\n" : "");
+    for (size_t i = 0; i < d->n; i++)
+        if (texts[i].n > 0)
+            put_structure_line(t, d, i, texts);
+    text_c(t, t->n > from ? "\n" : "");
 }
 
 /* --- what was proven --- */
@@ -257,15 +298,9 @@ static bool has_fact(const struct diff_item *x, struct str text)
     return false;
 }
 
-static void put_names(struct text *t, struct diff *d, const struct str *names,
-                      size_t n)
+static const char *fact_word(const struct diff_fact *f)
 {
-    struct name_set *sets;
-    size_t count = indexset_fold_names(&d->r->arena, names, n, &sets);
-    for (size_t i = 0; i < count; i++) {
-        text_c(t, i > 0 ? ", " : "");
-        diff_put_name(t, sets[i].text);
-    }
+    return strcmp(f->kind, "not_examined") == 0 ? "note: " : "proven: ";
 }
 
 /* One line for each text, with the names of all tensors that it is true of. */
@@ -282,7 +317,7 @@ static void put_proven(struct text *t, struct diff *d)
             for (size_t k = i; k < d->n; k++)
                 if (has_fact(&d->items[k], f->text))
                     names[n++] = d->items[k].name;
-            text_c(t, "proven: ");
+            text_c(t, fact_word(f));
             put_names(t, d, names, n);
             text_c(t, ": ");
             diff_put_name(t, f->text);

@@ -58,8 +58,8 @@ static bool check_contract(struct run *r, const char *path,
 }
 
 /* The contract id vouches for the index; a blob may lie about both. */
-static bool check_index(struct run *r, const char *path,
-                        const struct ttsb_blob *blob)
+bool lineage_check(struct run *r, const char *path,
+                   const struct ttsb_blob *blob)
 {
     struct ttsb_info info = {.struct_size = sizeof info};
     bool same;
@@ -405,6 +405,6 @@ bool lineage_bind(struct run *r, const char *path, const struct ttsb_blob *blob,
                   struct lineage *out)
 {
     *out = (struct lineage){0};
-    return check_index(r, path, blob) && load_meta(r, path, blob, out) &&
+    return lineage_check(r, path, blob) && load_meta(r, path, blob, out) &&
            bind_all(r, path, out);
 }

@@ -32,6 +32,11 @@ struct lineage {
     size_t n, capacity;
 };
 
+/* Whether the blob is the model's: the contract id and each record. Marks what
+ * is absent and missing; E0709. */
+bool lineage_check(struct run *r, const char *path,
+                   const struct ttsb_blob *blob);
+
 /* Compares the blob with the run's model, marks outputs that are absent or
  * missing, reads META and binds the leaves. False after findings: E0709 where
  * the blob is of another spec; E0706 where META is damaged. */

@@ -70,10 +70,12 @@ static const struct command commands[] = {
      "Prints statistics of the tensors of a blob or a checkpoint.\nAnd what "
      "looks like weights that nobody trained.",
      command_stats},
-    {"diff", "A B", 2, 2, "rUaZJgjp",
+    {"diff", "A [B]", 1, 2, "rUaZSJgjp",
      "Compares two files, or two specs: structure, bytes, numbers.\nEach is a "
      "blob, a checkpoint, an .npy or .npz file, or a spec. The exit status "
-     "is\n1 if they differ by more than --rtol, --atol and --ulp allow.",
+     "is\n1 if they differ by more than --rtol, --atol and --ulp allow. With "
+     "--spec, A is\na blob, and B (or each --source) the checkpoint that it "
+     "should have been made of.",
      command_diff},
     {"mutate", "SPEC [CHECKPOINT...]", 1, ANY_NUMBER, "JSvj",
      "Makes each slip of a list in SPEC and tells which are noticed.\nNothing "
