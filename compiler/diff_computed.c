@@ -136,6 +136,7 @@ static double shortest(const struct bounds *f)
 static bool factor(struct diff *d, const struct diff_bytes *k)
 {
     struct bounds f;
+    struct text t = {0};
     double tries[2];
     if (!find_bounds(k, &f))
         return false;
@@ -146,11 +147,14 @@ static bool factor(struct diff *d, const struct diff_bytes *k)
         if (c == 0 || c == 1 || !isfinite(c) ||
             !is_made(k, (struct operation){.factor = c}))
             continue;
+        diff_put_decimal(&t, c);
         diff_fact(d, &k->x->facts, "factor",
-                  "B is A times %.17g: for all %" PRIu64
+                  "B is A times %.*s: for all %" PRIu64
                   " elements the product in binary64, rounded to %s, is B's "
                   "value bit for bit",
-                  c, k->ta->elements, spec_dtype_name(k->ta->dtype));
+                  STR_ARG(text_view(&t)), k->ta->elements,
+                  spec_dtype_name(k->ta->dtype));
+        text_release(&t);
         return true;
     }
     return false;

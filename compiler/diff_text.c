@@ -13,7 +13,8 @@
 #include "meta.h"
 
 #define LEAST_NAME 12
-#define MOST_NAME 48
+#define MOST_NAME 60
+#define MOST_EQUAL 12 /* folded names; more are only counted */
 
 /* --- small parts --- */
 
@@ -332,12 +333,14 @@ static void put_proven(struct text *t, struct diff *d)
 static void put_equal(struct text *t, struct diff *d)
 {
     struct str *names = arena_new(&d->r->arena, struct str, d->n);
+    struct name_set *sets;
     size_t n = 0;
     for (size_t i = 0; i < d->n; i++)
         if (diff_verdict(d, &d->items[i]) == DIFF_EQUAL)
             names[n++] = d->items[i].name;
-    if (n == 0)
-        return;
+    if (n == 0 ||
+        indexset_fold_names(&d->r->arena, names, n, &sets) > MOST_EQUAL)
+        return; /* the total has their number */
     text_c(t, "equal: ");
     put_names(t, d, names, n);
     text_c(t, "\n");
