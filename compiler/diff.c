@@ -17,8 +17,9 @@ static bool is_spec(const char *path)
 
 static enum exit_code usage(const char *what)
 {
-    fprintf(stderr,
-            "ttswc diff: error: %s\nusage: ttswc diff [options] A [B]\n", what);
+    fprintf(stderr, "ttswc: error: %s
+try: ttswc help diff
+", what);
     return EXIT_USAGE;
 }
 

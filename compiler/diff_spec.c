@@ -77,7 +77,8 @@ static struct str abstract(struct spec_diff *d, struct str s, struct str name,
         size_t which = 0;
         for (k = i; k < s.n && is_word(s.p[k]);)
             k++;
-        dot = dot && !(i > 1 && s.p[i - 2] == '.');
+        dot = dot && !(i > 1 && s.p[i - 2] == '.') &&
+              (!all || k == s.n || s.p[k] == '.');
         if (dot && k > i && str_is_index(str_cut(s, i, k), &value))
             while (which < count && numbers[which] != value)
                 which++;

@@ -147,7 +147,8 @@ static bool is_row(const struct diff *d, const struct diff_item *x)
 {
     enum diff_verdict v = diff_verdict(d, x);
     return x->compared && !x->renamed &&
-           (v == DIFF_OVER || v == DIFF_WITHIN || v == DIFF_TYPE);
+           (v == DIFF_OVER || v == DIFF_WITHIN ||
+            (v == DIFF_TYPE && x->m.different > 0));
 }
 
 static size_t name_width(const struct diff *d)
@@ -167,6 +168,17 @@ static void put_ulp(struct text *t, const struct metric *m)
         text_format(t, "%10.3g", (double)m->max_ulp);
 }
 
+/* `width` columns and two blanks; `-` where there is no such figure. */
+static void put_number(struct text *t, double x, int width, bool fixed)
+{
+    if (isnan(x))
+        text_format(t, "%*s  ", width, "-");
+    else if (fixed)
+        text_format(t, "%*.7f  ", width, x);
+    else
+        text_format(t, "%*.3g  ", width, x);
+}
+
 static void put_row(struct text *t, const struct diff_item *x, size_t width)
 {
     const struct metric *m = &x->m;
@@ -176,8 +188,10 @@ static void put_row(struct text *t, const struct diff_item *x, size_t width)
     if (m->opaque)
         text_format(t, "%-62s", "no numbers of this dtype: bytes");
     else {
-        text_format(t, "%9.3g  %9.3g  %9.3g  %10.7f  ", m->max_abs, m->max_rel,
-                    metric_rmse(m), metric_cosine(m));
+        put_number(t, m->finite > 0 ? m->max_abs : NAN, 9, false);
+        put_number(t, m->finite > 0 ? m->max_rel : NAN, 9, false);
+        put_number(t, metric_rmse(m), 9, false);
+        put_number(t, metric_cosine(m), 10, true);
         put_ulp(t, m);
     }
     text_format(t, "  %s %" PRIu64 "/%" PRIu64, m->over > 0 ? "OVER" : "within",

@@ -303,12 +303,13 @@ static bool count(struct reader *r, uint64_t size)
         h->elements = h->bytes = 0;
     all = h->start + h->bytes;
     if (size < all)
-        return refuse(r, size,
-                      "the values are cut off: %" PRIu64 " bytes are missing",
-                      all - size);
+        return refuse(r, (size_t)size,
+                      "the values are cut off: %" PRIu64 " byte%s missing",
+                      all - size, all - size == 1 ? " is" : "s are");
     return size == all ||
            refuse(r, (size_t)all,
-                  "%" PRIu64 " bytes too many behind the values", size - all);
+                  "%" PRIu64 " byte%s too many behind the values", size - all,
+                  size - all == 1 ? "" : "s");
 }
 
 bool npy_parse(const uint8_t *first, size_t n, uint64_t size,
