@@ -89,7 +89,7 @@ static bool say_member(struct opening *o, size_t i, uint64_t offset,
     const struct zip_member *m = &o->x->zip.members[i];
     struct text t = {0};
     meta_word(&t, str_cut(m->name, 0, m->name.n < 200 ? m->name.n : 200));
-    diag_add_file(o->d, "E0710", o->path, m->header,
+    diag_add_file(o->d, "E0711", o->path, m->header,
                   "in the member %.*s, at byte %" PRIu64 " of it: %s",
                   STR_ARG(text_view(&t)), offset, text);
     text_release(&t);
@@ -100,7 +100,7 @@ static bool say(struct opening *o, size_t i, uint64_t offset, const char *text)
 {
     if (o->x->zipped)
         return say_member(o, i, offset, text);
-    diag_add_file(o->d, "E0710", o->path, offset, "%s", text);
+    diag_add_file(o->d, "E0711", o->path, offset, "%s", text);
     return false;
 }
 
@@ -138,7 +138,7 @@ static bool open_archive(struct opening *o)
     if (!zip_open(o->a, x->fd, o->size, &x->zip, &error)) {
         if (error.error != 0)
             return say_errno(o, error.error);
-        diag_add_file(o->d, "E0710", o->path, error.offset, "%s", error.text);
+        diag_add_file(o->d, "E0711", o->path, error.offset, "%s", error.text);
         return false;
     }
     x->n = x->zip.count;

@@ -21,7 +21,7 @@ bool arrays_is_file(const char *path);
 
 /* Fills out's kind, tensors and arrays. An .npy file's array has the file's
  * name without folder and `.npy`, a member that of the member without `.npy`.
- * False after E0705 or E0710; then nothing is left open. */
+ * False after E0705 or E0711; then nothing is left open. */
 bool arrays_open(struct arena *a, struct diag *d, struct str path,
                  struct tensors *out);
 

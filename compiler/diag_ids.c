@@ -98,7 +98,7 @@ static const struct {
     {"E0707", "no such tensor"},
     {"E0708", "another file than the one that is pinned"},
     {"E0709", "a blob of another spec"},
-    {"E0710", "npy or npz file"},
+    {"E0711", "npy or npz file"},
     {"W0301", "missing source tensor (partial)"},
     {"W0311", "optional tensor absent"},
     {"W0317", "a source that cannot be restored is left out"},

@@ -85,7 +85,7 @@ const struct diff_item *diff_first_over(const struct diff *d);
 /* --- diff_run.c --- */
 
 /* Reads all and fills the items' figures; then finds what was renamed. False
- * after E0705 or E0710. */
+ * after E0705 or E0711. */
 bool diff_run(struct diff *d);
 
 /* Whether the bytes of a tensor of A and one of B are the same; false also if
@@ -94,7 +94,7 @@ bool diff_same_bytes(const struct diff *d, uint32_t a, uint32_t b);
 
 /* --- diff_facts.c, diff_moves.c --- */
 
-/* Looks for what explains the differences. False after E0705 or E0710. */
+/* Looks for what explains the differences. False after E0705 or E0711. */
 bool diff_facts(struct diff *d);
 
 /* The bytes of a tensor on both sides, of the same dtype and as many. */

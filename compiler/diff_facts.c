@@ -122,7 +122,7 @@ static void examine(struct diff *d, const struct diff_bytes *k)
 
 static bool say_error(struct diff *d, int error)
 {
-    diag_add_file(&d->r->diag, error == EBADMSG ? "E0710" : "E0705", d->path_a,
+    diag_add_file(&d->r->diag, error == EBADMSG ? "E0711" : "E0705", d->path_a,
                   DIAG_NO_OFFSET, "cannot read once more: %s", strerror(error));
     return false;
 }

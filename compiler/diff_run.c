@@ -232,11 +232,11 @@ static bool say_error(struct diff *d, const struct diff_item *x)
     struct text name = {0};
     meta_word(&name, y->name);
     if (x->error == EBADMSG)
-        diag_add_file(&d->r->diag, "E0710", y->file, y->offset,
+        diag_add_file(&d->r->diag, "E0711", y->file, y->offset,
                       "the packed bytes of %.*s are damaged",
                       STR_ARG(text_view(&name)));
     else if (x->error == EFBIG)
-        diag_add_file(&d->r->diag, "E0710", y->file, y->offset,
+        diag_add_file(&d->r->diag, "E0711", y->file, y->offset,
                       "%.*s is in Fortran order and has more than 1 GiB: "
                       "save numpy.ascontiguousarray(x)",
                       STR_ARG(text_view(&name)));

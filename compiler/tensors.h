@@ -49,7 +49,7 @@ struct tensors {
     struct arrays *arrays; /* of an .npy or .npz file */
 };
 
-/* False after findings (E0701 to E0703, E0705, E0706, E0710); then nothing is
+/* False after findings (E0701 to E0703, E0705, E0706, E0711); then nothing is
  * left open. A blob may be PARTIAL. It is proved to be sound, but its payload
  * is not verified. */
 bool tensors_open(struct arena *a, struct diag *d, const struct str *paths,

@@ -408,7 +408,7 @@ class Arrays(Folder):
                 npz_lies.patch(data, at, bytes([data[at] ^ 1])))
             for pair in (("x.npz", "good.npz"), ("good.npz", "x.npz")):
                 out, err = ck.ttswc("diff", *pair, cwd=self.dir, code=1)
-                self.assertIn("x.npz: byte 0: error[E0710]: the packed bytes of x "
+                self.assertIn("x.npz: byte 0: error[E0711]: the packed bytes of x "
                               "are damaged", err)
                 self.assertEqual(out, "")
 
@@ -434,7 +434,7 @@ class Arrays(Folder):
             (self.dir / file).write_bytes(data)
             out, err = ck.ttswc("diff", file, file, cwd=self.dir, code=1)
             with self.subTest(name):
-                self.assertIn("E0710", err)
+                self.assertIn("E0711", err)
                 self.assertIn(message, err)
                 self.assertEqual(out, "")
 
@@ -444,7 +444,7 @@ class Arrays(Folder):
         for n in range(4, len(whole), 3):
             (self.dir / "x.npz").write_bytes(whole[:n])
             _, err = ck.ttswc("diff", "x.npz", "x.npz", cwd=self.dir, code=1)
-            self.assertIn("E0710", err)
+            self.assertIn("E0711", err)
 
     def test_any_byte(self):
         """A changed byte is refused or changes nothing that is read."""
