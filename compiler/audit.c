@@ -49,7 +49,7 @@ static uint64_t piece_count(const struct leaf *leaf, uint64_t *bytes)
 void audit_digest(const struct st_tensor *t, const uint64_t *pieces,
                   uint64_t count, uint8_t out[16])
 {
-    uint8_t head[8 + 8 * TTSB_MAX_RANK];
+    uint8_t head[8 + 8 * ST_MAX_RANK];
     uint8_t *list = take((size_t)count * 8 + 1);
     struct ttsb__bytes parts[2] = {{head, 8 + 8 * (size_t)t->rank},
                                    {list, (size_t)count * 8}};

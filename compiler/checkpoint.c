@@ -178,6 +178,24 @@ bool checkpoint_open(struct arena *a, struct diag *d,
     return false;
 }
 
+bool checkpoint_has_values(struct diag *d, const struct checkpoint *c)
+{
+    bool ok = true;
+    for (size_t i = 0; i < c->file_count; i++) {
+        struct diag_item *item;
+        if (!c->files[i].is_lock)
+            continue;
+        ok = false;
+        item = diag_add_file(d, "E0703", c->files[i].path, DIAG_NO_OFFSET,
+                             "this is a lock: it has names, dtypes and shapes, "
+                             "and no weights");
+        diag_help(d, item,
+                  "weights are read here: give the checkpoint that it was "
+                  "made from");
+    }
+    return ok;
+}
+
 void checkpoint_close(struct checkpoint *c)
 {
     for (size_t i = 0; i < c->file_count; i++)

@@ -50,7 +50,7 @@ struct checkpoint {
 /* Opens the files of `count` sources and checks them: each file, the files
  * against an index, names within a source. Each source has an argument or
  * more. False after findings: E0702, and
- * E0701, E0703, E0705 as stfile_open; then nothing is left open. At most
+ * E0701, E0703, E0705, E0710 as stfile_open; then nothing is left open. At most
  * CHECKPOINT_MAX_FILES files, since each stays open. */
 #define CHECKPOINT_MAX_FILES 1000
 bool checkpoint_open(struct arena *a, struct diag *d,
@@ -61,6 +61,10 @@ bool checkpoint_open(struct arena *a, struct diag *d,
  * the sources' files. False after a finding: E0702 for a name that is in two
  * files of a source. */
 bool checkpoint_join(struct arena *a, struct diag *d, struct checkpoint *c);
+
+/* False after a finding (E0703) for each file that is a lock: what is done
+ * here needs weights. */
+bool checkpoint_has_values(struct diag *d, const struct checkpoint *c);
 
 /* Closes all files that are open. */
 void checkpoint_close(struct checkpoint *c);

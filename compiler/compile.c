@@ -195,6 +195,7 @@ enum exit_code command_compile(const struct args *args)
         return run_end(&r);
     if (run_model(&r, args->positional[0]) &&
         inputs_open(&r.arena, &r.diag, &r.spec, args, &c) &&
+        checkpoint_has_values(&r.diag, &c) &&
         pins_check(&r.arena, &r.diag, &r.spec, &c, args) &&
         meet(&r, &c, args, &cover, &passing) &&
         run_may_write(&r, args->output, &c) && sidecar_prepare(&r, &c, &side) &&

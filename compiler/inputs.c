@@ -127,5 +127,6 @@ bool inputs_open(struct arena *a, struct diag *d, const struct spec *s,
     /* Each step says what is wrong once, so that the next would say it again.
      */
     return add_operands(&in) && add_options(&in) && check_given(&in) &&
-           checkpoint_open(a, d, in.sources, count, out);
+           checkpoint_open(a, d, in.sources, count, out) &&
+           (!args->data || checkpoint_has_values(d, out));
 }

@@ -208,6 +208,24 @@ static void match_names(struct pinning *x, const struct pinned_source *s)
                  STR_ARG(unpinned));
 }
 
+/* A lock does not have its file's digest, so nothing of it can be judged. */
+static bool has_lock(struct pinning *x, const struct pinned_source *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        struct diag_item *item;
+        if (!s->files[i].is_lock)
+            continue;
+        item = diag_add(x->d, "W0708", diag_at(s->spec->pins_at),
+                        "not checked, since `%.*s` is a lock",
+                        STR_ARG(s->files[i].path));
+        diag_note(x->d, item,
+                  "a lock says nothing of the file that it was made from but "
+                  "names, dtypes and shapes");
+        return true;
+    }
+    return false;
+}
+
 static void match_all(struct pinning *x, const struct spec *s,
                       const struct checkpoint *c)
 {
@@ -216,7 +234,7 @@ static void match_all(struct pinning *x, const struct spec *s,
         const struct checkpoint_source *from = &c->sources[i];
         struct pinned_source source = {
             &s->sources[i], &c->files[from->first_file], from->file_count};
-        if (source.spec->pin_count == 0)
+        if (source.spec->pin_count == 0 || has_lock(x, &source))
             continue;
         if (source.spec->pins[0].file.n == 0)
             match_single(x, &source);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lockfile.h"
 #include "sniff.h"
 
 int read_exactly(int fd, uint64_t offset, void *out, size_t size)
@@ -81,6 +82,28 @@ static void refuse(struct diag *d, const struct stfile *f, struct st_error *e)
     }
 }
 
+/* True if the file is a lock; then *ok says whether it is a good one. */
+static bool read_lock(struct arena *a, struct diag *d, struct stfile *f,
+                      bool *ok)
+{
+    uint8_t first[LOCK_MAGIC_SIZE] = {0};
+    /* One byte more than a lock may have is enough to be refused. */
+    size_t n = f->size <= SOURCE_MAX ? (size_t)f->size : SOURCE_MAX + 1;
+    char *text;
+    int error;
+    if (f->size < sizeof first || read_exactly(f->fd, 0, first, sizeof first) ||
+        !lockfile_is(first, sizeof first))
+        return false;
+    f->is_lock = true;
+    text = arena_take(a, 1, n + 1);
+    error = read_exactly(f->fd, 0, text, n);
+    if (error != 0)
+        system_error(d, f->path, error);
+    *ok = error == 0 && lockfile_parse(a, d, f->path, (struct str){text, n},
+                                       &f->header, &f->digests);
+    return true;
+}
+
 static bool read_header(struct arena *a, struct diag *d, struct stfile *f)
 {
     uint8_t first[ST_LENGTH_SIZE] = {0};
@@ -121,6 +144,7 @@ bool stfile_open(struct arena *a, struct diag *d, struct str path,
                  struct stfile *out)
 {
     struct stat st;
+    bool ok;
     *out = (struct stfile){.path = arena_str(a, path)};
     out->fd = open(out->path.p, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (out->fd < 0 || fstat(out->fd, &st) != 0) {
@@ -136,11 +160,11 @@ bool stfile_open(struct arena *a, struct diag *d, struct str path,
     }
     out->size = (uint64_t)st.st_size;
     out->stamp = stamp_of(&st);
-    if (!read_header(a, d, out)) {
+    if (!read_lock(a, d, out, &ok))
+        ok = read_header(a, d, out);
+    if (!ok)
         stfile_close(out);
-        return false;
-    }
-    return true;
+    return ok;
 }
 
 void stfile_close(struct stfile *f)
@@ -153,6 +177,8 @@ void stfile_close(struct stfile *f)
 int stfile_read(const struct stfile *f, const struct st_tensor *tensor,
                 uint64_t offset, void *out, size_t size)
 {
+    if (f->is_lock)
+        return ENOTSUP;
     return read_exactly(f->fd, f->header.data_start + tensor->begin + offset,
                         out, size);
 }

@@ -2,7 +2,9 @@
  *
  * stfile.h - one safetensors file: its header at once, its bytes on demand.
  *
- * In: a path. Out: the header, checked whole; later, any range of a tensor.
+ * In: a path. Out: the header, checked whole; later, any range of a tensor. A
+ * lock (lockfile.h) stands for the file that it was made from, as long as no
+ * byte of a tensor is wanted.
  * Invariant: opening reads the header and nothing else; payload is read with
  * pread, so that a file that shrinks is an error and no signal.
  */
@@ -27,10 +29,12 @@ struct stfile {
     uint64_t size;
     struct file_stamp stamp;
     struct st_header header;
+    bool is_lock;
+    uint8_t (*digests)[16]; /* of a lock's tensors, or NULL */
 };
 
 /* Opens and checks. False after a finding (E0701 or E0703 for a bad file,
- * E0705 for a system error); then nothing is left open. Links are followed. */
+ * E0710 for a bad lock, E0705 for a system error); then nothing is left open. Links are followed. */
 bool stfile_open(struct arena *a, struct diag *d, struct str path,
                  struct stfile *out);
 
@@ -38,7 +42,7 @@ bool stfile_open(struct arena *a, struct diag *d, struct str path,
 void stfile_close(struct stfile *f);
 
 /* Reads size bytes at `offset` of a tensor's data. 0, or an errno (ENODATA if
- * the file ends before). Callable from any thread. */
+ * the file ends before; ENOTSUP of a lock). Callable from any thread. */
 int stfile_read(const struct stfile *f, const struct st_tensor *tensor,
                 uint64_t offset, void *out, size_t size);
 

@@ -33,16 +33,17 @@ static bool open_checkpoint(struct arena *a, struct diag *d,
     for (size_t i = 0; i < t->n; i++) {
         const struct st_tensor *x = &c->tensors[i];
         const struct stfile *f = &c->files[c->places[i].file];
-        t->p[i] = (struct tensor){.name = x->name,
-                                  .dtype = (enum ttsb_dtype)x->dtype,
-                                  .rank = x->rank,
-                                  .dims = x->dims,
-                                  .size = x->end - x->begin,
-                                  .offset = f->header.data_start + x->begin,
-                                  .file = f->path,
-                                  .number = (uint32_t)i,
-                                  .alias_of = TTSB_NO_TENSOR,
-                                  .has_values = true};
+        t->p[i] = (struct tensor){
+            .name = x->name,
+            .dtype = (enum ttsb_dtype)x->dtype,
+            .rank = x->rank,
+            .dims = x->dims,
+            .size = x->end - x->begin,
+            .offset = f->is_lock ? 0 : f->header.data_start + x->begin,
+            .file = f->path,
+            .number = (uint32_t)i,
+            .alias_of = TTSB_NO_TENSOR,
+            .has_values = !f->is_lock};
         fill_shape(&t->p[i]);
     }
     return true;
@@ -146,6 +147,12 @@ int tensors_read(const struct tensors *t, size_t i, uint64_t offset, void *out,
     if (t->kind == TENSORS_SAFETENSORS)
         return checkpoint_read(&t->checkpoint, x->number, offset, out, size);
     return read_exactly(t->fd, x->offset + offset, out, size);
+}
+
+bool tensors_have_values(struct diag *d, const struct tensors *t)
+{
+    return t->kind != TENSORS_SAFETENSORS ||
+           checkpoint_has_values(d, &t->checkpoint);
 }
 
 void tensors_close(struct tensors *t)

@@ -3,8 +3,8 @@
  * tensors.h - the tensors of any file that ttswc looks at.
  *
  * In: paths: one blob, or what checkpoint_open takes (a safetensors file,
- * several, a folder, an index), or an .npy or .npz file. Out: one list of
- * names, dtypes, shapes and sizes; later, any range of a tensor's bytes.
+ * several, a folder, an index, a lock), or an .npy or .npz file. Out: one list
+ * of names, dtypes, shapes and sizes; later, any range of a tensor's bytes.
  * Invariant: opening reads headers only; whoever compares, counts or lists does
  * not know which kind of file it was.
  */
@@ -60,6 +60,9 @@ bool tensors_open(struct arena *a, struct diag *d, const struct str *paths,
  * are damaged). Callable from any thread. */
 int tensors_read(const struct tensors *t, size_t i, uint64_t offset, void *out,
                  size_t size);
+
+/* False after a finding (E0703) for each lock among the files. */
+bool tensors_have_values(struct diag *d, const struct tensors *t);
 
 /* Closes what is open. */
 void tensors_close(struct tensors *t);

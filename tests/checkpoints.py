@@ -55,10 +55,16 @@ def write_sparse(path, shapes):
         file.truncate(len(head) + size)
 
 
+def lock(name):
+    return FIXTURES / "manifests" / f"{name}.lock"
+
+
 def manifest(name):
-    """{name: (dtype, shape)} of fixtures/manifests/NAME.json."""
-    data = json.loads((FIXTURES / "manifests" / f"{name}.json").read_text())
-    return {t["name"]: (t["dtype"], t["shape"]) for t in data["tensors"]}
+    """{name: (dtype, shape)} of fixtures/manifests/NAME.lock; it has plain names."""
+    lines = lock(name).read_text().splitlines()
+    assert lines[0] == "ttsw-lock 1", name
+    fields = (line.split() for line in lines[1:] if line[0] != "#")
+    return {name: (dtype.upper(), json.loads(shape)) for name, dtype, shape in fields}
 
 
 def floats(dtype, data):

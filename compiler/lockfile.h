@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lockfile.h - names, dtypes and shapes of a checkpoint as lines of text.
+ *
+ * In: tensors, or the text of a lock. Out: the text, or tensors. Invariant: a
+ * list of tensors has one spelling (specs/README.md section 16), so that two
+ * locks without comments are equal if and only if what they say is.
+ */
+#ifndef TTSW_LOCKFILE_H
+#define TTSW_LOCKFILE_H
+
+#include "diag.h"
+#include "safetensors.h"
+#include "text.h"
+
+/* How a lock begins; as the length of a safetensors header these 8 bytes are
+ * beyond every limit. */
+#define LOCK_MAGIC "ttsw-lock"
+#define LOCK_MAGIC_SIZE 9
+
+#define LOCK_DIGEST_SIZE 16
+
+/* Whether a file that begins with these n bytes is meant to be a lock. */
+bool lockfile_is(const void *first, size_t n);
+
+/* Parses the text of a lock. Tensors are in the order of the text, which is
+ * that of their names, and `begin` and `end` are as if their data lay so;
+ * data_start is 0, and header_offset is where a line begins. *digests has one
+ * for each tensor, or is NULL. False after a finding, E0710, at the line. */
+bool lockfile_parse(struct arena *a, struct diag *d, struct str path,
+                    struct str text, struct st_header *out,
+                    uint8_t (**digests)[LOCK_DIGEST_SIZE]);
+
+/* Appends the first line. */
+void lockfile_begin(struct text *t);
+
+/* Appends the line of a tensor, of which name, dtype and shape are read;
+ * `digest` may be NULL. The caller goes by name (str_order). */
+void lockfile_put(struct text *t, const struct st_tensor *x,
+                  const uint8_t *digest);
+
+#endif
