@@ -17,9 +17,7 @@ static bool is_spec(const char *path)
 
 static enum exit_code usage(const char *what)
 {
-    fprintf(stderr, "ttswc: error: %s
-try: ttswc help diff
-", what);
+    fprintf(stderr, "ttswc: error: %s\ntry: ttswc help diff\n", what);
     return EXIT_USAGE;
 }
 
