@@ -2,39 +2,33 @@
  *
  * inspect.c - `ttswc inspect`: what is in a file, from its headers alone.
  *
- * In: a .ttsb blob (told by its first byte) or a safetensors file. Out: a
- * table, or one line of JSON whose keys are only ever added to. A blob goes
- * through libttsb, as it would in any engine.
+ * In: a .ttsb blob (told by its first byte), a safetensors file, a folder or
+ * index of such files, a lock. Out: a table, a tree, names, sums, or one line
+ * of JSON whose keys are only ever added to.
  */
+#include "inspect.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "about.h"
-#include "checkpoint.h"
 #include "commands.h"
-#include "compile.h"
+#include "lockfile.h"
 #include "meta.h"
-#include "ttsb.h"
 
 /* --- what is shown --- */
 
-static struct selection_request request_of(const struct args *args)
+struct selection_request inspect_request(const struct args *args)
 {
     return (struct selection_request){str_c(args->positional[0]),
                                       args->positional + 1, args->count - 1,
                                       args->sort};
 }
 
-struct totals {
-    size_t shown, all;
-    uint64_t bytes;
-};
-
-static void put_totals(struct text *t, const struct args *args,
-                       const char *format, struct totals n)
+void inspect_totals(struct text *t, const struct args *args, const char *format,
+                    struct inspect_totals n)
 {
     text_format(t, "%s, %zu", format, n.shown);
     if (args->count > 1)
@@ -89,7 +83,7 @@ static void inspect_safetensors(struct run *r, const struct args *args,
                                 struct text *t)
 {
     struct stfile c;
-    struct selection_request q = request_of(args);
+    struct selection_request q = inspect_request(args);
     struct candidate *all;
     struct selection s;
     bool ok;
@@ -105,329 +99,69 @@ static void inspect_safetensors(struct run *r, const struct args *args,
         json_safetensors(t, &c, &s);
     } else if (ok) {
         list_safetensors(&r->arena, t, &c, &s);
-        put_totals(t, args, "safetensors",
-                   (struct totals){s.count, c.header.count, s.bytes});
+        inspect_totals(
+            t, args, "safetensors",
+            (struct inspect_totals){s.count, c.header.count, s.bytes});
     }
     stfile_close(&c);
 }
 
-/* --- blobs --- */
+/* --- anything else --- */
 
-static void put_flags(struct text *t, const struct ttsb_tensor *x,
-                      const char *quote, const char *comma)
+/* A lock, several files, or another way to look than a table. */
+static void inspect_any(struct run *r, const struct args *args, struct text *t)
 {
-    static const struct {
-        uint32_t bit;
-        const char *name;
-    } flags[] = {{TTSB_RECORD_ALIAS, "alias"},
-                 {TTSB_RECORD_OPTIONAL, "optional"},
-                 {TTSB_RECORD_ABSENT, "absent"},
-                 {TTSB_RECORD_MISSING, "missing"}};
-    const char *separator = "";
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        if ((x->flags & flags[i].bit) == 0)
-            continue;
-        text_format(t, "%s%s%s%s", separator, quote, flags[i].name, quote);
-        separator = comma;
-    }
-}
-
-static struct ttsb_tensor tensor_at(const struct ttsb_blob *b, uint32_t i)
-{
-    struct ttsb_tensor x = {.struct_size = sizeof x};
-    ttsb_tensor_at(b, i, &x, NULL); /* fills x for absent ones too */
-    return x;
-}
-
-static void json_tensor(struct text *t, const struct ttsb_blob *b, uint32_t i)
-{
-    struct ttsb_tensor x = tensor_at(b, i);
-    struct ttsb_group g = {.struct_size = sizeof g};
-    uint8_t digest[16] = {0};
-    ttsb_tensor_digest(b, i, digest);
-    text_c(t, "{\"alias_of\":");
-    if (x.alias_of == TTSB_NO_TENSOR)
-        text_c(t, "null");
-    else
-        meta_string(t, str_c(tensor_at(b, x.alias_of).name));
-    text_c(t, ",\"digest\":\"");
-    text_hex(t, digest, 16);
-    text_format(t, "\",\"dtype\":\"%s\",\"flags\":[",
-                spec_dtype_name((enum ttsb_dtype)x.dtype));
-    put_flags(t, &x, "\"", ",");
-    ttsb_group_at(b, x.group, &g);
-    text_c(t, "],\"group\":");
-    meta_string(t, str_c(g.name));
-    text_c(t, ",\"name\":");
-    meta_string(t, str_c(x.name));
-    text_format(t, ",\"offset\":%" PRIu64 ",\"shape\":", x.offset);
-    text_sizes(t, x.dims, x.rank);
-    text_format(t, ",\"size\":%" PRIu64 "}", x.size);
-}
-
-static void json_group(struct text *t, const struct ttsb_blob *b, uint32_t i)
-{
-    struct ttsb_group g = {.struct_size = sizeof g};
-    ttsb_group_at(b, i, &g);
-    text_format(t,
-                "{\"align\":%" PRIu32 ",\"first_tensor\":%" PRIu32 ",\"name\":",
-                g.align, g.first_tensor);
-    meta_string(t, str_c(g.name));
-    text_format(t,
-                ",\"offset\":%" PRIu64 ",\"place\":\"%s\",\"size\":%" PRIu64
-                ",\"tensor_count\":%" PRIu32 "}",
-                g.offset, g.place == TTSB_PLACE_HOST ? "host" : "device",
-                g.size, g.tensor_count);
-}
-
-/* The shortest of up to 17 digits that reads back as the same number. */
-static void put_decimal(struct text *t, double x)
-{
-    char digits[40];
-    int n = 1;
-    do
-        snprintf(digits, sizeof digits, "%.*g", n, x);
-    while (strtod(digits, NULL) != x && ++n <= 17);
-    text_c(t, digits);
-}
-
-static void put_item(struct text *t, const struct ttsb_blob *b,
-                     const struct ttsb_constant *c, uint32_t item, bool json)
-{
-    struct ttsb_string s = {0};
-    int64_t n = 0;
-    double x = 0;
-    uint64_t bits;
-    switch (c->type & ~(uint32_t)TTSB_CONST_LIST) {
-    case TTSB_CONST_I64:
-        ttsb_constant_i64(b, c, item, &n);
-        text_format(t, "%" PRId64, n);
-        break;
-    case TTSB_CONST_F64:
-        ttsb_constant_f64(b, c, item, &x);
-        memcpy(&bits, &x, sizeof bits);
-        if (json)
-            text_format(t, "\"%016" PRIx64 "\"", bits);
+    struct str path = str_c(args->positional[0]);
+    struct selection_request q = inspect_request(args);
+    struct tensors x;
+    struct inspect_view v = {.a = &r->arena, .args = args, .tensors = &x};
+    struct candidate *all;
+    if (!tensors_open(&r->arena, &r->diag, &path, 1, &x))
+        return;
+    v.format = x.kind == TENSORS_BLOB ? "ttsb"
+               : x.checkpoint.file_count == 1 && x.checkpoint.files[0].is_lock
+                   ? "lock"
+                   : "safetensors";
+    all = arena_new(&r->arena, struct candidate, x.n);
+    for (size_t i = 0; i < x.n; i++)
+        all[i] = (struct candidate){x.p[i].name, x.p[i].size,
+                                    (uint32_t)x.p[i].dtype};
+    if (selection_make(&r->arena, &r->diag, all, x.n, &q, &v.s)) {
+        if (args->tree)
+            inspect_tree(t, &v);
+        else if (args->names_only)
+            inspect_names(t, &v);
+        else if (args->summary)
+            inspect_summary(t, &v);
         else
-            put_decimal(t, x);
-        break;
-    default:
-        ttsb_constant_string(b, c, item, &s);
-        meta_string(t, (struct str){s.bytes, s.length});
+            inspect_list(t, &v);
     }
+    tensors_close(&x);
 }
 
-static void put_constant(struct text *t, const struct ttsb_blob *b, uint32_t i,
-                         bool json)
+/* --- all of it --- */
+
+enum looks { LOOK_BLOB, LOOK_FILE, LOOK_ANY };
+
+static enum looks look(const struct args *args, int fd)
 {
-    static const char *const types[] = {"", "i64", "f64", "string"};
-    struct ttsb_constant c = {.struct_size = sizeof c};
-    const char *list;
-    ttsb_constant_at(b, i, &c);
-    list = (c.type & TTSB_CONST_LIST) != 0 ? "list-" : "";
-    text_c(t, json ? "{\"items\":[" : "constant ");
-    if (!json)
-        text_format(t, "%s = ", c.name);
-    for (uint32_t k = 0; k < c.items; k++) {
-        text_c(t, k > 0 ? (json ? "," : ", ") : "");
-        put_item(t, b, &c, k, json);
-    }
-    if (json)
-        text_format(t, "],\"name\":\"%s\",\"type\":\"%s%s\"}", c.name, list,
-                    types[c.type & 3]);
-    else
-        text_format(t, "  (%s%s)\n", list, types[c.type & 3]);
+    uint8_t first[LOCK_MAGIC_SIZE] = {0};
+    struct stat st;
+    bool is_blob = tensors_is_blob(args->positional[0]);
+    if (args->tree || args->names_only || args->summary)
+        return LOOK_ANY;
+    if (is_blob)
+        return LOOK_BLOB;
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+        return LOOK_ANY;
+    if (str_ends(str_c(args->positional[0]), ".safetensors.index.json"))
+        return LOOK_ANY;
+    return pread(fd, first, sizeof first, 0) == sizeof first &&
+                   lockfile_is(first, sizeof first)
+               ? LOOK_ANY
+               : LOOK_FILE;
 }
 
-static void json_about(struct text *t, const struct about_found *about)
-{
-    text_c(t, about->readable ? "{" : "null");
-    for (size_t i = 0; about->readable && i < about->n; i++) {
-        text_c(t, i > 0 ? "," : "");
-        meta_string(t, about->p[i].key);
-        text_c(t, ":");
-        meta_string(t, about->p[i].text);
-    }
-    text_c(t, about->readable ? "}" : "");
-}
-
-/* A blob and what of it is shown. */
-struct view_of_blob {
-    const struct ttsb_blob *b;
-    struct ttsb_info info;
-    struct about_found about;
-    struct selection s;
-};
-
-static void json_blob(struct text *t, const struct view_of_blob *v)
-{
-    const struct ttsb_blob *b = v->b;
-    const struct ttsb_info *info = &v->info;
-    const struct selection *s = &v->s;
-    text_c(t, "{\"about\":");
-    json_about(t, &v->about);
-    text_c(t, ",\"constants\":[");
-    for (uint32_t i = 0; i < info->constant_count; i++) {
-        text_c(t, i > 0 ? "," : "");
-        put_constant(t, b, i, true);
-    }
-    text_format(t, "],\"container\":\"%u.%u\",\"contract_id\":\"",
-                (unsigned)info->major, (unsigned)info->minor);
-    text_hex(t, info->contract_id, 16);
-    text_format(t,
-                "\",\"file_size\":%" PRIu64 ",\"format\":\"ttsb\","
-                "\"groups\":[",
-                info->file_size);
-    for (uint32_t i = 0; i < info->group_count; i++) {
-        text_c(t, i > 0 ? "," : "");
-        json_group(t, b, i);
-    }
-    text_format(t,
-                "],\"model\":\"%s\",\"partial\":%s,\"revision\":%" PRIu64
-                ",\"root\":\"",
-                info->model, info->partial ? "true" : "false", info->revision);
-    text_hex(t, info->root, 16);
-    text_c(t, "\",\"tensors\":[");
-    for (size_t i = 0; i < s->count; i++) {
-        text_c(t, i > 0 ? "," : "");
-        json_tensor(t, b, s->index[i]);
-    }
-    text_c(t, "]}\n");
-}
-
-static void list_tensor(struct text *t, const struct ttsb_blob *b, uint32_t i)
-{
-    struct ttsb_tensor x = tensor_at(b, i);
-    struct text shape = {0};
-    text_sizes(&shape, x.dims, x.rank);
-    text_format(t, "%12" PRIu64 " %12" PRIu64 "  %-8s %-20s %s", x.offset,
-                x.size, spec_dtype_name((enum ttsb_dtype)x.dtype), shape.p,
-                x.name);
-    if (x.flags != 0) {
-        text_c(t, "  (");
-        put_flags(t, &x, "", ", ");
-        text_c(t, ")");
-    }
-    text_c(t, "\n");
-    text_release(&shape);
-}
-
-static void list_group(struct text *t, const struct ttsb_group *g)
-{
-    text_format(t,
-                "group %s (%s): %" PRIu32 " tensors, %" PRIu64
-                " bytes at %" PRIu64 "\n",
-                g->name, g->place == TTSB_PLACE_HOST ? "host" : "device",
-                g->tensor_count, g->size, g->offset);
-}
-
-/* In file order each group is followed by what is shown of it; in another
- * order the groups stand first. */
-static void list_groups(struct text *t, const struct ttsb_blob *b,
-                        uint32_t count, const struct selection *s,
-                        bool file_order)
-{
-    size_t k = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        struct ttsb_group g = {.struct_size = sizeof g};
-        ttsb_group_at(b, i, &g);
-        list_group(t, &g);
-        for (; file_order && k < s->count &&
-               s->index[k] < g.first_tensor + g.tensor_count;
-             k++)
-            list_tensor(t, b, s->index[k]);
-    }
-    for (; k < s->count; k++)
-        list_tensor(t, b, s->index[k]);
-}
-
-static void list_about(struct text *t, const struct about_found *about)
-{
-    if (!about->readable)
-        text_c(t, "about: META is damaged: see ttswc verify\n");
-    for (size_t i = 0; about->readable && i < about->n; i++) {
-        text_format(t, "about %.*s = ", STR_ARG(about->p[i].key));
-        meta_string(t, about->p[i].text);
-        text_c(t, "\n");
-    }
-}
-
-static void list_head(struct text *t, const struct view_of_blob *v)
-{
-    const struct ttsb_info *info = &v->info;
-    text_format(t, "%s  revision %" PRIu64 "  container %u.%u%s\ncontract ",
-                info->model, info->revision, (unsigned)info->major,
-                (unsigned)info->minor, info->partial ? "  PARTIAL" : "");
-    text_hex(t, info->contract_id, 16);
-    text_c(t, "\nroot     ");
-    text_hex(t, info->root, 16);
-    text_c(t, "\n");
-    list_about(t, &v->about);
-    for (uint32_t i = 0; i < info->constant_count; i++)
-        put_constant(t, v->b, i, false);
-}
-
-/* What is shown of an open blob. */
-static void show_blob(struct run *r, const struct args *args,
-                      struct view_of_blob *v, struct text *t)
-{
-    struct selection_request q = request_of(args);
-    if (!selection_of_blob(&r->arena, &r->diag, v->b, &q, &v->s))
-        return;
-    if (args->json) {
-        json_blob(t, v);
-        return;
-    }
-    list_head(t, v);
-    list_groups(t, v->b, v->info.group_count, &v->s, args->sort == SORT_FILE);
-    put_totals(
-        t, args, "ttsb",
-        (struct totals){v->s.count, v->info.tensor_count,
-                        args->count == 1 ? v->info.file_size : v->s.bytes});
-}
-
-static void cannot_read(struct run *r, const struct args *args, int error)
-{
-    diag_add_file(&r->diag, "E0705", str_c(args->positional[0]), DIAG_NO_OFFSET,
-                  "cannot read: %s",
-                  error == ENODATA ? "the file became shorter"
-                                   : strerror(error));
-}
-
-static void inspect_blob(struct run *r, const struct args *args, int fd,
-                         struct text *t)
-{
-    struct ttsb_open_options options = {.struct_size = sizeof options,
-                                        .flags = TTSB_OPEN_PARTIAL};
-    struct ttsb_error e = {.struct_size = sizeof e};
-    struct view_of_blob v = {.info.struct_size = sizeof v.info};
-    struct ttsb_blob *b;
-    int error;
-    if (ttsb_open_fd(fd, &options, &b, &e) != TTSB_OK) {
-        run_blob_error(r, args->positional[0], &e);
-        return;
-    }
-    v.b = b;
-    ttsb_info(b, &v.info);
-    error = about_find(&r->arena, fd, v.info.file_size, &v.about);
-    if (error == 0)
-        show_blob(r, args, &v, t);
-    else
-        cannot_read(r, args, error);
-    ttsb_close(b);
-}
-
-/* --- either --- */
-
-/* A blob's first byte is 0x89; a safetensors header of that length and no more
- * than 2^24 bytes would need 0x54 0x54 behind it, so look at four. */
-static bool is_blob(int fd)
-{
-    static const uint8_t magic[] = {0x89, 'T', 'T', 'S'};
-    uint8_t first[4] = {0};
-    return pread(fd, first, sizeof first, 0) == 4 &&
-           memcmp(first, magic, sizeof magic) == 0;
-}
 /* Control characters of names do not reach a terminal. */
 static void clean(struct text *t)
 {
@@ -442,18 +176,36 @@ static void clean(struct text *t)
     t->n = n;
 }
 
+static enum exit_code two_views(void)
+{
+    fputs("ttswc: error: --tree, --names-only and --summary exclude each "
+          "other\ntry: ttswc help inspect\n",
+          stderr);
+    return EXIT_USAGE;
+}
+
 enum exit_code command_inspect(const struct args *args)
 {
     struct run r;
     struct text t = {0};
-    int fd = open(args->positional[0], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd;
+    if (args->tree + args->names_only + args->summary > 1)
+        return two_views();
+    fd = open(args->positional[0], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     run_begin(&r, args);
     if (fd < 0)
-        cannot_read(&r, args, errno);
-    else if (is_blob(fd))
-        inspect_blob(&r, args, fd, &t);
+        inspect_cannot_read(&r, args, errno);
     else
-        inspect_safetensors(&r, args, &t);
+        switch (look(args, fd)) {
+        case LOOK_BLOB:
+            inspect_blob(&r, args, fd, &t);
+            break;
+        case LOOK_FILE:
+            inspect_safetensors(&r, args, &t);
+            break;
+        default:
+            inspect_any(&r, args, &t);
+        }
     if (fd >= 0)
         close(fd);
     if (!args->json)
