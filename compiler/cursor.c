@@ -421,12 +421,27 @@ const struct name *cursor_name(struct cursor *c)
 
 /* --- types --- */
 
+/* What `ttswc draft` leaves to a person. */
+static void open_axis(struct cursor *c)
+{
+    struct diag_item *item = diag_add(
+        c->d, "E0201", diag_at((struct span){c->src, c->at, c->at + 1}),
+        "this axis has no name yet");
+    diag_help(c->d, item,
+              "write what it is, as `out` in `[out=512]`, and let `layout:` "
+              "list it");
+    c->failed = true;
+}
+
 /* axis = ( id "=" )? expr */
 static struct axis_expr axis(struct cursor *c)
 {
     struct axis_expr x = {0};
     struct cursor try;
-    cursor_peek(c);
+    if (cursor_peek(c) == '?') {
+        open_axis(c);
+        return x;
+    }
     x.at = (struct span){c->src, c->at, c->at};
     try = *c;
     if (cursor_id(&try, &x.id, &x.at) && cursor_peek(&try) == '=' &&

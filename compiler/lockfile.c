@@ -120,7 +120,7 @@ static void put_escaped(struct text *t, struct str name)
     }
 }
 
-static void put_name(struct text *t, struct str name)
+void lockfile_put_name(struct text *t, struct str name)
 {
     if (is_plain(name)) {
         text_str(t, name);
@@ -147,7 +147,7 @@ static bool is_spelled(struct str name, struct str as)
 {
     struct text t = {0};
     bool same;
-    put_name(&t, name);
+    lockfile_put_name(&t, name);
     same = str_eq(text_view(&t), as);
     text_release(&t);
     return same;
@@ -471,7 +471,7 @@ void lockfile_begin(struct text *t)
 void lockfile_put(struct text *t, const struct st_tensor *x,
                   const uint8_t *digest)
 {
-    put_name(t, x->name);
+    lockfile_put_name(t, x->name);
     text_format(t, " %s ", spec_dtype_name((enum ttsb_dtype)x->dtype));
     text_sizes(t, x->dims, x->rank);
     if (digest != NULL) {

@@ -31,6 +31,10 @@ bool lockfile_parse(struct arena *a, struct diag *d, struct str path,
                     struct str text, struct st_header *out,
                     uint8_t (**digests)[LOCK_DIGEST_SIZE]);
 
+/* Appends a name as a lock has it: printable ASCII, in quotes where it needs
+ * them. The name is UTF-8. */
+void lockfile_put_name(struct text *t, struct str name);
+
 /* Appends the first line. */
 void lockfile_begin(struct text *t);
 

@@ -16,6 +16,7 @@
 #include "block_parse.h"
 #include "constant_parse.h"
 #include "expect_parse.h"
+#include "draft_parse.h"
 #include "fields.h"
 #include "reserved.h"
 #include "sniff.h"
@@ -389,7 +390,8 @@ static bool open_source(struct parser *p, struct str path, struct span from,
 
 static void read_tree(struct parser *p, const struct node *root, bool is_root)
 {
-    if (root == NULL || is_other_version(p, root))
+    if (root == NULL || is_other_version(p, root) ||
+        (is_root && draft_is_open(p, root)))
         return;
     if (is_root)
         fields_read(p, root, "a spec", root_fields, FIELD_COUNT(root_fields),
