@@ -25,6 +25,20 @@ def name_axes(draft):
     return named.replace('layout: ["?"]', "layout: [a0, a1, a2, a3, a4, a5, a6, a7]")
 
 
+def random_tree(random, depth):
+    """{name: size}; a layer is like its neighbour, or a little otherwise."""
+    out = {}
+    for word in random.sample(["a", "b", "int", "c-d", "7", "x"], random.randint(1, 3)):
+        layer = random_tree(random, depth - 1) if depth and random.random() < 0.8 else {"": 2}
+        for i in range(random.choice([1, 2, 3, 12]) if depth > 1 else 1):
+            if random.random() < 0.2:
+                layer = {k: random.choice([2, 2, 3]) for k in layer}
+            if random.random() < 0.1:
+                layer["w"] = 2
+            out |= {".".join(filter(None, [word, str(i), k])): v for k, v in layer.items()}
+    return out
+
+
 class Draft(unittest.TestCase):
     def setUp(self):
         holder = tempfile.TemporaryDirectory()
@@ -98,15 +112,11 @@ class Draft(unittest.TestCase):
         self.assertIn("      w.{i}: w.{i} []\n", draft)
 
     def test_random_trees(self):
-        """Few words and few shapes, so that much is nearly equal."""
+        """Layers that are equal but for a few."""
         loops = 0
         for seed in range(40):
-            random = Random(seed)
-            words = ["0", "1", "2", "3", "a", "b", "int", "c-d"]
-            names = {".".join(random.choices(words, k=random.randint(1, 5)))
-                     for _ in range(random.choice([5, 40, 300]))}
-            lines = [f"{n} f32 [{random.choice([2, 2, 2, 3])}]"
-                     for n in sorted(names, key=str.encode)]
+            shapes = random_tree(Random(seed), 3)
+            lines = [f"{n} f32 [{shapes[n]}]" for n in sorted(shapes, key=str.encode)]
             with self.subTest(seed):
                 loops += self.covered(len(lines), self.lock(*lines)).count("for: ")
         self.assertGreater(loops, 100)
