@@ -22,8 +22,9 @@ struct lock_reader {
     size_t n, capacity;
     uint8_t (*digests)[LOCK_DIGEST_SIZE];
     size_t digest_capacity;
-    bool has_digests; /* as the first tensor says */
-    struct json json; /* of a quoted name */
+    bool has_digests;  /* as the first tensor says */
+    uint32_t last_end; /* of the name of the tensor before */
+    struct json json;  /* of a quoted name */
 };
 
 static struct diag_item *fail(struct lock_reader *r, uint32_t from, uint32_t to,
@@ -220,12 +221,10 @@ static bool check_order(struct lock_reader *r, uint32_t from, struct str name)
                 order == 0 ? "the tensor stands here twice"
                            : "names do not stand in the order of their bytes");
     at = (uint32_t)last->header_offset;
-    diag_label(r->d, item, (struct span){&r->src, at, at + (r->at - from)},
+    diag_label(r->d, item, (struct span){&r->src, at, r->last_end},
                order == 0 ? "the first" : "the one before it");
     if (order > 0)
-        diag_help(r->d, item,
-                  "`ttswc lock` writes them in order; with a merge by hand, "
-                  "sort the lines behind the first with LC_ALL=C sort");
+        diag_help(r->d, item, "`ttswc lock` writes them in order");
     return false;
 }
 
@@ -333,24 +332,29 @@ static bool read_digest(struct lock_reader *r)
     return true;
 }
 
-static bool read_end(struct lock_reader *r)
+/* A lock has a digest for each tensor, or none at all. */
+static bool is_like_the_first(struct lock_reader *r, bool digest)
 {
-    bool digest = r->at < r->end;
     struct diag_item *item;
-    if (digest &&
-        (!take(r, ' ', "a space or the end of the line") || !read_digest(r)))
-        return false;
-    if (r->at < r->end)
-        return expected(r, "the end of the line");
     if (r->n == 0)
         r->has_digests = digest;
     if (r->has_digests == digest)
         return true;
-    item = fail(r, r->end > 0 ? r->end - 1 : 0, r->end,
+    item = fail(r, digest ? r->at : r->end - 1, r->end,
                 digest ? "a digest, which the lines before do not have"
                        : "no digest, which the lines before have");
     diag_help(r->d, item, "a lock has one for each tensor, or none at all");
     return false;
+}
+
+static bool read_end(struct lock_reader *r)
+{
+    bool digest = r->at < r->end;
+    if (digest && !take(r, ' ', "a space or the end of the line"))
+        return false;
+    if (!is_like_the_first(r, digest) || (digest && !read_digest(r)))
+        return false;
+    return r->at >= r->end || expected(r, "the end of the line");
 }
 
 /* --- lines --- */
@@ -359,8 +363,10 @@ static bool read_tensor(struct lock_reader *r)
 {
     uint32_t from = r->at, shape;
     struct st_tensor x = {.header_offset = from};
-    if (!read_name(r, &x.name) || !check_order(r, from, x.name) ||
-        !take(r, ' ', "a space and a dtype") || !read_dtype(r, &x) ||
+    if (!read_name(r, &x.name) || !check_order(r, from, x.name))
+        return false;
+    r->last_end = r->at;
+    if (!take(r, ' ', "a space and a dtype") || !read_dtype(r, &x) ||
         !take(r, ' ', "a space and a shape"))
         return false;
     shape = r->at;
