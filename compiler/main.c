@@ -49,9 +49,11 @@ static const struct command commands[] = {
      command_verify},
     {"explain", "ID | SPEC TARGET [CHECKPOINT...]", 1, ANY_NUMBER, "iJS",
      "Explains a diagnostic, or how a tensor is made.\nWith an id (E0404): "
-     "what it means, a wrong and a right example. With a spec and a\nname: the "
-     "line, the template and indices, the sources, what is done to them, and "
-     "the\ntype and place of the result; --inverse takes a source's name.",
+     "what it means, a wrong and a right example; `ids` lists\nall. With a "
+     "spec "
+     "and a name: the line, the template and indices, the sources, what\nis "
+     "done to them, and the type and place of the result; --inverse takes a\n"
+     "source's name.",
      command_explain},
     {"map", "SPEC [CHECKPOINT...]", 1, ANY_NUMBER, "oJSP",
      "Prints where each tensor of SPEC would lie, made from what.\nNo weight "

@@ -1,11 +1,83 @@
 /* SPDX-License-Identifier: MIT
  *
- * pages.c - prints a page.
+ * pages.c - prints a page, or what there is to ask for.
+ *
+ * Pages are Markdown that reads well as it stands, so they are printed as they
+ * stand: what a terminal shows, a pager and a browser of the tree show too.
  */
 #include "pages.h"
 
+#include <ctype.h>
+#include <stdio.h>
+
+#include "compile.h"
+#include "suggest.h"
+
+#define NEAREST_MOST 6
+
+static struct str upper(struct arena *a, struct str s)
+{
+    char *p = arena_take(a, 1, s.n + 1);
+    for (size_t i = 0; i < s.n; i++)
+        p[i] = (char)toupper((unsigned char)s.p[i]);
+    return (struct str){p, s.n};
+}
+
+static const struct page *find(struct str id)
+{
+    for (const struct page *p = pages; p->id != NULL; p++)
+        if (str_is(id, p->id))
+            return p;
+    return NULL;
+}
+
+static void list_all(void)
+{
+    for (const struct page *p = pages; p->id != NULL; p++)
+        printf("%s  %s\n", p->id, diag_title(p->id));
+}
+
+/* All ids at the least distance, as far as they are near at all. */
+static struct str nearest(struct arena *a, struct str id)
+{
+    struct str list = {0};
+    size_t found = 0;
+    for (size_t d = 1; d <= 2 && found == 0; d++)
+        for (const struct page *p = pages; p->id != NULL; p++) {
+            if (suggest_distance(id, str_c(p->id), d) != d)
+                continue;
+            if (found++ < NEAREST_MOST)
+                list = arena_format(a, "%.*s%s%s", STR_ARG(list),
+                                    list.n > 0 ? ", " : "", p->id);
+        }
+    return list;
+}
+
+static void say_unknown(struct run *r, struct str asked, struct str id)
+{
+    struct str near = nearest(&r->arena, id);
+    struct diag_item *item = diag_add_file(
+        &r->diag, "E0707", asked, DIAG_NO_OFFSET, "no diagnostic has this id");
+    if (near.n > 0)
+        diag_help(&r->diag, item, "did you mean %.*s?", STR_ARG(near));
+    diag_help(&r->diag, item,
+              "`ttswc explain ids` lists all; a tensor is explained by "
+              "`ttswc explain SPEC TARGET`");
+}
+
 enum exit_code pages_explain(const struct args *args)
 {
-    (void)args;
-    return EXIT_SYSTEM;
+    struct str asked = str_c(args->positional[0]), id;
+    const struct page *p;
+    struct run r;
+    run_begin(&r, args);
+    id = upper(&r.arena, asked);
+    p = find(id);
+    if (str_is(id, "IDS"))
+        list_all();
+    else if (p != NULL)
+        fwrite(p->text.p, 1, p->text.n, stdout);
+    else
+        say_unknown(&r, asked, id);
+    return run_end(&r);
 }

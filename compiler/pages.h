@@ -10,7 +10,17 @@
 
 #include "cli.h"
 
-/* `ttswc explain ID`: prints the page, or the nearest ids (E0707). */
+struct page {
+    const char *id;
+    struct str text;
+};
+
+/* The files of pages/, by embed_pages.cmake; the last one's id is NULL. */
+extern const struct page pages[];
+
+/* `ttswc explain ID`: prints the page; `explain ids` lists all of them. An id
+ * may be in small letters. E0707 for one that there is not, with the nearest
+ * ones. */
 enum exit_code pages_explain(const struct args *args);
 
 #endif
