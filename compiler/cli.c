@@ -10,10 +10,13 @@
 #include <unistd.h>
 
 #include "arena.h"
+#include "completion.h"
+#include "manual.h"
 #include "options.h"
 #include "version.h"
 
 #define USAGE_COLUMNS 80
+#define HELP_COLUMN 29 /* where the help of an option begins */
 
 static void print_word(FILE *out, int *column, const char *word)
 {
@@ -43,10 +46,27 @@ static void print_usage(const struct command *c, FILE *out)
     fputc('\n', out);
 }
 
+/* The words of a text from column `left` on, in as many lines as they need. */
+static void print_wrapped(const char *text, int left)
+{
+    int column = left;
+    while (*text != '\0') {
+        int n = (int)strcspn(text, " \n");
+        if (column > left && column + 1 + n > USAGE_COLUMNS)
+            column = printf("\n%*s", left, "") - 1;
+        column += printf("%s%.*s", column > left ? " " : "", n, text);
+        text += n;
+        text += strspn(text, " \n");
+    }
+    putchar('\n');
+}
+
 static void print_command(const struct command *c)
 {
+    size_t first = strcspn(c->summary, "\n");
     print_usage(c, stdout);
-    printf("\n%s\n", c->summary);
+    printf("\n%.*s\n", (int)first, c->summary);
+    print_wrapped(c->summary + first + (c->summary[first] != '\0'), 0);
     printf("\noptions:\n");
     for (size_t i = 0; i < option_count(); i++) {
         const struct option *o = option_at(i);
@@ -56,7 +76,8 @@ static void print_command(const struct command *c)
         snprintf(left, sizeof left, "%s%s%s%s", o->shown,
                  o->shown[0] != '\0' ? ", " : "", o->name,
                  option_value(o, value, sizeof value));
-        printf("  %-26s %s\n", left, o->help);
+        printf("  %-*s ", HELP_COLUMN - 3, left);
+        print_wrapped(o->help, HELP_COLUMN);
     }
 }
 
@@ -170,20 +191,35 @@ static enum exit_code parse(const struct command *c, int argc, char **argv,
     return EXIT_OK;
 }
 
+static enum exit_code completion(const struct command *commands, int argc,
+                                 char **argv)
+{
+    if (argc != 1)
+        return wrong(NULL, "--completion takes `bash`, `zsh` or `fish`", "");
+    if (!completion_print(commands, argv[0]))
+        return wrong(NULL, "no completion for the shell", argv[0]);
+    return EXIT_OK;
+}
+
+/* `help`, `help COMMAND`; for who packages it, `help --man [COMMAND]` and
+ * `help --completion SHELL`. */
 static enum exit_code help(const struct command *commands, int argc,
                            char **argv)
 {
-    const struct command *c;
-    if (argc == 0) {
+    bool man = argc > 0 && strcmp(argv[0], "--man") == 0;
+    const struct command *c = NULL;
+    if (argc > 0 && strcmp(argv[0], "--completion") == 0)
+        return completion(commands, argc - 1, argv + 1);
+    if (argc > 1 + man)
+        return wrong(NULL, "unexpected operand", argv[1 + man]);
+    if (argc > man && (c = find(commands, argv[man])) == NULL)
+        return wrong(NULL, "no command is called", argv[man]);
+    if (man)
+        manual_print(commands, c);
+    else if (c != NULL)
+        print_command(c);
+    else
         print_help(commands, stdout);
-        return EXIT_OK;
-    }
-    if (argc > 1)
-        return wrong(NULL, "unexpected operand", argv[1]);
-    c = find(commands, argv[0]);
-    if (c == NULL)
-        return wrong(NULL, "no command is called", argv[0]);
-    print_command(c);
     return EXIT_OK;
 }
 
