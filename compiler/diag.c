@@ -1,38 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * diag.c - collects findings and prints them in the order of the spec.
+ * diag.c - collects findings, orders and folds them.
  *
  * Two findings fold into one when they share id, place and chain of uses:
  * the first one's words are printed, and one note says for which loop values
  * they hold. Without loop values, findings fold only if they say the same.
+ * diag_text.c and diag_json.c render them.
  */
 #include "diag.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "diag_items.h"
 #include "indexset.h"
-
-#define LINE_SHOWN 1000 /* bytes */
-
-struct diag_text {
-    struct diag_text *next;
-    struct span at; /* for labels */
-    bool is_help;
-    struct str text;
-};
-
-struct diag_item {
-    struct diag_item *next;
-    const char *id;
-    struct diag_where where;
-    struct str path; /* for a file that is no spec */
-    uint64_t offset;
-    uint64_t serial;
-    struct str fact;
-    struct str text;
-    struct diag_text *labels, *notes;
-};
 
 static struct diag_item *item_new(struct diag *d, const char *id)
 {
@@ -40,10 +21,11 @@ static struct diag_item *item_new(struct diag *d, const char *id)
     if (diag_title(id) == NULL)
         abort(); /* an id that the table lacks: a bug, found by any test */
     item->id = id;
-    item->serial = d->errors + d->warnings;
+    item->serial = d->errors + d->warnings + d->notes;
     d->errors += id[0] == 'E';
     d->system_errors += strcmp(id, "E0704") == 0 || strcmp(id, "E0705") == 0;
-    d->warnings += id[0] != 'E';
+    d->warnings += id[0] == 'W';
+    d->notes += id[0] == 'N';
     if (d->last == NULL)
         d->first = item;
     else
@@ -118,6 +100,19 @@ void diag_help(struct diag *d, struct diag_item *item, const char *format, ...)
     append(&item->notes, t);
 }
 
+void diag_fix(struct diag *d, struct diag_item *item,
+              const struct diag_edit *edit, const char *format, ...)
+{
+    struct diag_text *t = arena_new(d->arena, struct diag_text, 1);
+    va_list args;
+    va_start(args, format);
+    t->text = arena_vformat(d->arena, format, args);
+    va_end(args);
+    t->is_help = true;
+    t->edit = *edit;
+    append(&item->notes, t);
+}
+
 void diag_fact(struct diag_item *item, struct str fact)
 {
     item->fact = fact;
@@ -175,9 +170,8 @@ static bool folds(const struct diag_item *a, const struct diag_item *b)
            (n > 0 || str_eq(a->text, b->text));
 }
 
-/* The loop values of n items that have the same variables. */
-static struct str values_text(struct arena *a, struct diag_item *const *items,
-                              size_t n)
+struct str diag_values_text(struct arena *a, struct diag_item *const *items,
+                            size_t n)
 {
     size_t width = loop_count(items[0]->where.loops), i, c;
     struct str *names = arena_new(a, struct str, width + 1);
@@ -196,238 +190,71 @@ static struct str values_text(struct arena *a, struct diag_item *const *items,
 struct str diag_values(struct arena *a, const struct diag_binding *loops)
 {
     struct diag_item item = {.where = {.loops = loops}}, *items[] = {&item};
-    return loops == NULL ? (struct str){0} : values_text(a, items, 1);
+    return loops == NULL ? (struct str){0} : diag_values_text(a, items, 1);
 }
 
 /* --- printing --- */
 
-/* Control characters, which a name in a checkpoint may hold, print as `?`. */
-static void put(FILE *out, struct str s)
+static void print_summary(const struct diag *d, struct text *t, uint64_t found,
+                          uint64_t printed)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        bool c1 = c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0;
-        fputc(c < 0x20 || c == 0x7f || c1 ? '?' : c, out);
-        i += c1;
-    }
+    uint64_t all = d->errors + d->warnings + d->notes;
+    text_format(t, "ttswc: %" PRIu64 " error%s, %" PRIu64 " warning%s",
+                d->errors, d->errors == 1 ? "" : "s", d->warnings,
+                d->warnings == 1 ? "" : "s");
+    if (d->notes > 0)
+        text_format(t, ", %" PRIu64 " note%s", d->notes,
+                    d->notes == 1 ? "" : "s");
+    if (found < all)
+        text_format(t, " (folded into %" PRIu64 " finding%s)", found,
+                    found == 1 ? "" : "s");
+    if (printed < found)
+        text_format(t, "; %" PRIu64 " not shown (--max-errors)",
+                    found - printed);
+    text_c(t, "\n");
 }
 
-struct printer {
-    struct arena *a;
-    FILE *out;
-    int gutter; /* width of the line numbers */
-};
-
-static int digits(uint32_t n)
+static struct diag_item **sorted(struct diag *d, size_t n)
 {
-    int d = 1;
-    while (n >= 10) {
-        n /= 10;
-        d++;
-    }
-    return d;
+    struct diag_item **all = arena_new(d->arena, struct diag_item *, n + 1);
+    size_t k = 0;
+    for (struct diag_item *it = d->first; it != NULL; it = it->next)
+        all[k++] = it;
+    qsort(all, n, sizeof *all, compare_items);
+    return all;
 }
 
-static uint32_t line_at(struct span s)
+static void flush(struct text *t, FILE *out)
 {
-    uint32_t line, column;
-    source_position(s.src, s.begin, &line, &column);
-    return line;
-}
-
-static void print_bar(const struct printer *p)
-{
-    fprintf(p->out, "%*s |\n", p->gutter, "");
-}
-
-/* What is shown of a line: a file that is no spec may be one of megabytes. */
-static struct str clip(struct str line)
-{
-    size_t n = line.n < LINE_SHOWN ? line.n : LINE_SHOWN;
-    while (n > 0 && n < line.n && ((unsigned char)line.p[n] & 0xc0) == 0x80)
-        n--;
-    return str_cut(line, 0, n);
-}
-
-static uint32_t least(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
-/* One source line with its underline and the label behind it. */
-static void print_snippet(const struct printer *p, struct span at, char mark,
-                          struct str label, bool with_line)
-{
-    uint32_t line, column, width, from, to;
-    struct str whole, text;
-    source_position(at.src, at.begin, &line, &column);
-    whole = source_line(at.src, line);
-    text = clip(whole);
-    from = (uint32_t)(text.p - at.src->text.p);
-    to = from + (uint32_t)text.n;
-    column = least(column, source_columns(at.src, from, to) + 1);
-    at.end = least(at.end, to);
-    width = at.end > at.begin ? source_columns(at.src, at.begin, at.end) : 1;
-    if (with_line) {
-        fprintf(p->out, "%*" PRIu32 " | ", p->gutter, line);
-        put(p->out, text);
-        fputs(text.n < whole.n ? "...\n" : "\n", p->out);
-    }
-    fprintf(p->out, "%*s | %*s", p->gutter, "", (int)(column - 1), "");
-    for (uint32_t i = 0; i < width; i++)
-        fputc(mark, p->out);
-    fputs(label.n > 0 ? " " : "", p->out);
-    put(p->out, label);
-    fputc('\n', p->out);
-}
-
-struct mark {
-    struct span at;
-    char sign;
-    struct str label;
-};
-
-static int compare_marks(const void *x, const void *y)
-{
-    const struct mark *a = x, *b = y;
-    return (a->at.begin > b->at.begin) - (a->at.begin < b->at.begin);
-}
-
-/* The marks that lie in one source, by position. */
-static void print_marks(const struct printer *p, struct mark *m, size_t n,
-                        const struct source *src)
-{
-    uint32_t last = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t line;
-        if (m[i].at.src != src)
-            continue;
-        line = line_at(m[i].at);
-        if (last != 0 && line > last + 1)
-            fprintf(p->out, "%.*s\n", p->gutter < 3 ? p->gutter + 2 : 3, "...");
-        print_snippet(p, m[i].at, m[i].sign, m[i].label, line != last);
-        last = line;
-    }
-}
-
-static void print_places(struct printer *p, const struct diag_item *item)
-{
-    size_t n = 1, i;
-    struct mark *m;
-    const struct diag_text *l;
-    const struct source *src = item->where.at.src;
-    for (l = item->labels; l != NULL; l = l->next)
-        n++;
-    m = arena_new(p->a, struct mark, n);
-    m[0] = (struct mark){item->where.at, '^', {0}};
-    for (i = 1, l = item->labels; l != NULL; l = l->next, i++)
-        m[i] = (struct mark){l->at, '-', l->text};
-    p->gutter = 1;
-    for (i = 0; i < n; i++)
-        if (digits(line_at(m[i].at)) > p->gutter)
-            p->gutter = digits(line_at(m[i].at));
-    qsort(m, n, sizeof *m, compare_marks);
-    print_bar(p);
-    print_marks(p, m, n, src);
-    for (i = 0; i < n; i++) {
-        if (m[i].at.src == src)
-            continue;
-        fprintf(p->out, "%*s ::: ", p->gutter, "");
-        put(p->out, m[i].at.src->path);
-        fprintf(p->out, ":%" PRIu32 "\n", line_at(m[i].at));
-        print_snippet(p, m[i].at, m[i].sign, m[i].label, true);
-    }
-}
-
-static void print_uses(const struct printer *p, const struct diag_frame *f)
-{
-    uint32_t line, column;
-    for (; f != NULL; f = f->outer) {
-        source_position(f->at.src, f->at.begin, &line, &column);
-        fprintf(p->out, "%*s = note: in this use: ", p->gutter, "");
-        put(p->out, f->at.src->path);
-        fprintf(p->out, ":%" PRIu32 ":%" PRIu32 " `use: %.*s`\n", line, column,
-                STR_ARG(f->name));
-    }
-}
-
-static void print_loops(const struct printer *p, struct diag_item *const *items,
-                        size_t n)
-{
-    if (items[0]->where.loops == NULL)
-        return;
-    fprintf(p->out, "%*s = note: %s", p->gutter, "",
-            n > 1 ? "the same for " : "with ");
-    put(p->out, values_text(p->a, items, n));
-    fputc('\n', p->out);
-}
-
-static const char *level(const char *id)
-{
-    return id[0] == 'E' ? "error" : id[0] == 'W' ? "warning" : "note";
-}
-
-/* items[0] speaks for all n. */
-static void print_folded(struct printer *p, struct diag_item *const *items,
-                         size_t n)
-{
-    const struct diag_item *item = items[0];
-    const struct diag_text *t;
-    uint32_t line, column;
-    p->gutter = 1;
-    if (item->where.at.src != NULL) {
-        source_position(item->where.at.src, item->where.at.begin, &line,
-                        &column);
-        put(p->out, item->where.at.src->path);
-        fprintf(p->out, ":%" PRIu32 ":%" PRIu32 ": ", line, column);
-    } else if (item->path.n > 0) {
-        put(p->out, item->path);
-        fputs(": ", p->out);
-        if (item->offset != DIAG_NO_OFFSET)
-            fprintf(p->out, "byte %" PRIu64 ": ", item->offset);
-    }
-    fprintf(p->out, "%s[%s]: ", level(item->id), item->id);
-    put(p->out, item->text);
-    fputc('\n', p->out);
-    if (item->where.at.src != NULL)
-        print_places(p, item);
-    for (t = item->notes; t != NULL; t = t->next) {
-        fprintf(p->out, "%*s = %s: ", p->gutter, "",
-                t->is_help ? "help" : "note");
-        put(p->out, t->text);
-        fputc('\n', p->out);
-    }
-    print_loops(p, items, n);
-    print_uses(p, item->where.use);
-}
-
-static void print_summary(const struct diag *d, FILE *out, uint64_t printed)
-{
-    uint64_t all = d->errors + d->warnings;
-    fprintf(out, "ttswc: %" PRIu64 " error%s, %" PRIu64 " warning%s", d->errors,
-            d->errors == 1 ? "" : "s", d->warnings,
-            d->warnings == 1 ? "" : "s");
-    if (printed < all)
-        fprintf(out, " (folded into %" PRIu64 " finding%s)", printed,
-                printed == 1 ? "" : "s");
-    fputc('\n', out);
+    fwrite(t->p, 1, t->n, out);
+    t->n = 0;
 }
 
 void diag_print(struct diag *d, FILE *out)
 {
-    size_t n = (size_t)(d->errors + d->warnings), i, j, k = 0;
-    struct diag_item **all = arena_new(d->arena, struct diag_item *, n + 1);
-    struct printer p = {.a = d->arena, .out = out};
-    uint64_t printed = 0;
-    for (struct diag_item *it = d->first; it != NULL; it = it->next)
-        all[k++] = it;
-    qsort(all, n, sizeof *all, compare_items);
-    for (i = 0; i < n; i = j, printed++) {
-        for (j = i + 1; j < n && folds(all[i], all[j]);)
-            j++;
-        print_folded(&p, all + i, j - i);
-        fputc('\n', out);
+    size_t n = (size_t)(d->errors + d->warnings + d->notes), i, j;
+    struct diag_item **all = sorted(d, n);
+    bool color = !d->show.json && diag_is_colored(d->show.color, fileno(out));
+    uint64_t found = 0, printed = 0;
+    struct text t = {0};
+    for (i = 0; i < n; i = j, found++) {
+        struct diag_folded f = {all + i, 1};
+        for (j = i + 1; j < n && folds(all[i], all[j]); j++)
+            f.n++;
+        if (d->show.most > 0 && found >= d->show.most)
+            continue;
+        printed++;
+        if (d->show.json)
+            diag_put_json(d->arena, &f, &t);
+        else
+            diag_put_text(d->arena, &f, color, &t);
+        text_c(&t, "\n");
+        flush(&t, out);
     }
-    if (n > 0)
-        print_summary(d, out, printed);
+    if (d->show.json)
+        diag_put_json_summary(d, found, printed, &t);
+    else if (n > 0)
+        print_summary(d, &t, found, printed);
+    flush(&t, out);
+    text_release(&t);
 }

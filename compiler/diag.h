@@ -6,7 +6,8 @@
  * arose and the chain of `use:` that led there. Out: text on a stream, in
  * the order of the spec. Invariant: everything found in a run is kept;
  * findings that differ only in loop values print as one, with the exact set
- * of values. This is the only file that writes diagnostics.
+ * of values. Nothing else writes diagnostics: diag_text.c renders them for
+ * people, diag_json.c for programs (specs/README.md section 14).
  */
 #ifndef TTSW_DIAG_H
 #define TTSW_DIAG_H
@@ -54,7 +55,7 @@ struct diag {
     struct arena *arena;
     struct diag_show show;
     struct diag_item *first, *last;
-    uint64_t errors, warnings;
+    uint64_t errors, warnings, notes;
     uint64_t system_errors; /* E0704, E0705: among the errors */
 };
 
@@ -87,7 +88,22 @@ void diag_note(struct diag *d, struct diag_item *item, const char *format, ...)
 void diag_help(struct diag *d, struct diag_item *item, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Prints everything, ordered, folded; and a last line that counts. */
+/* What would mend a finding: the bytes of a span, replaced. */
+struct diag_edit {
+    struct span at;
+    struct str text;
+    /* It cannot change which tensor is used for what; otherwise a person
+     * decides. */
+    bool machine_applicable;
+};
+
+/* A help with an edit. */
+void diag_fix(struct diag *d, struct diag_item *item,
+              const struct diag_edit *edit, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Prints what d->show asks for, ordered, folded; and a last line that
+ * counts. */
 void diag_print(struct diag *d, FILE *out);
 
 /* A place without loops or uses. */

@@ -88,7 +88,8 @@ static void no_template(struct expansion *x, struct frame *f,
         ids[i] = x->spec->templates[i].id;
     near = suggest_nearest(b->use, ids, n);
     if (near.n > 0)
-        diag_help(x->d, item, "did you mean `%.*s`?", STR_ARG(near));
+        diag_fix(x->d, item, &(struct diag_edit){b->use_at, near, false},
+                 "did you mean `%.*s`?", STR_ARG(near));
 }
 
 static struct template *find_template(struct expansion *x, struct frame *f,

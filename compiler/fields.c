@@ -31,7 +31,8 @@ static void unknown_key(struct parser *p, const struct node *key,
         names[i] = str_c(fields[i].name);
     near = suggest_nearest(key->text, names, count);
     if (near.n > 0)
-        diag_help(p->d, item, "did you mean `%.*s`?", STR_ARG(near));
+        diag_fix(p->d, item, &(struct diag_edit){key->at, near, false},
+                 "did you mean `%.*s`?", STR_ARG(near));
     else if (count <= FEW_KEYS)
         diag_help(p->d, item, "%s has %.*s", what,
                   STR_ARG(list_keys(p->a, names, count)));

@@ -98,23 +98,28 @@ static void say_spelling(struct resolution *r, const struct leaf *leaf,
                             ? str_c("this checkpoint")
                             : checkpoint_called(r->a, r->c, leaf->file);
     struct spelled n = count_otherwise(r, leaf);
+    const char *other = legacy ? "parametrized" : "legacy";
     struct diag_item *item =
         diag_add(r->d, "E0310", diag_at(leaf->say->spelling_at),
                  "%zu of %zu %s are spelled `%s` in %.*s", n.otherwise, n.all,
                  n.spectral == 0       ? "weight norms"
                  : n.spectral == n.all ? "spectral norms"
                                        : "weight and spectral norms",
-                 legacy ? "parametrized" : "legacy", STR_ARG(called));
+                 other, STR_ARG(called));
     diag_label(r->d, item, leaf->where.at, "looks for %.*s",
                STR_ARG(leaf->name));
     diag_note(r->d, item, "%.*s has %.*s",
               STR_ARG(checkpoint_path(r->c, found)),
               STR_ARG(other_spelling(r, leaf)));
-    diag_help(r->d, item, "write `weight_norm: %s`%s",
-              legacy ? "parametrized" : "legacy",
-              n.otherwise < n.all       ? " on a block of their own"
-              : r->c->source_count == 1 ? ""
-                                        : " on the blocks of this source");
+    if (n.otherwise == n.all && r->c->source_count == 1)
+        diag_fix(
+            r->d, item,
+            &(struct diag_edit){leaf->say->spelling_at, str_c(other), true},
+            "write `weight_norm: %s`", other);
+    else
+        diag_help(r->d, item, "write `weight_norm: %s` on %s", other,
+                  n.otherwise < n.all ? "a block of their own"
+                                      : "the blocks of this source");
 }
 
 static void say_folded(struct resolution *r, const struct leaf *leaf)
@@ -213,6 +218,7 @@ static struct dtype_group group_dtypes(const struct resolution *r,
 static void say_dtype(struct resolution *r, struct dtype_group g)
 {
     bool several = r->c->source_count > 1;
+    const char *found = spec_dtype_name((enum ttsb_dtype)g.found);
     struct diag_item *item =
         diag_add(r->d, "E0411", diag_at(g.at),
                  "all %zu tensors that take their dtype from here are %s in "
@@ -221,11 +227,14 @@ static void say_dtype(struct resolution *r, struct dtype_group g)
                  STR_ARG(checkpoint_called(r->a, r->c, g.source)),
                  ttsb_dtype_name((uint32_t)g.first->dtype));
     diag_label(r->d, item, g.first->where.at, "for example");
-    diag_help(r->d, item,
-              "if the checkpoint is right, write "
-              "`source_dtype: %s`%s",
-              spec_dtype_name((enum ttsb_dtype)g.found),
-              several ? " on the blocks of this source" : "");
+    if (several)
+        diag_help(r->d, item,
+                  "if the checkpoint is right, write `source_dtype: %s` on the "
+                  "blocks of this source",
+                  found);
+    else
+        diag_fix(r->d, item, &(struct diag_edit){g.at, str_c(found), false},
+                 "if the checkpoint is right, write `source_dtype: %s`", found);
     for (size_t i = 0; i < r->m->leaf_count; i++)
         if (takes_dtype(r->m->leaves[i], &g))
             r->m->leaves[i]->retyped = true;

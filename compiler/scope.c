@@ -46,6 +46,14 @@ void scope_define(struct scope *s, struct binding b)
     s->top = fresh;
 }
 
+/* The word of an identifier, without its index. */
+static struct span id_span(const struct expr *e)
+{
+    struct span at = e->at;
+    at.end = at.begin + (uint32_t)e->id.n;
+    return at;
+}
+
 static void undefined(const struct scope *s, const struct expr *e)
 {
     struct str names[64], near;
@@ -56,7 +64,8 @@ static void undefined(const struct scope *s, const struct expr *e)
         names[n++] = b->name;
     near = suggest_nearest(e->id, names, n);
     if (near.n > 0)
-        diag_help(s->d, item, "did you mean `%.*s`?", STR_ARG(near));
+        diag_fix(s->d, item, &(struct diag_edit){id_span(e), near, false},
+                 "did you mean `%.*s`?", STR_ARG(near));
 }
 
 static bool lookup(const struct scope *s, const struct expr *e, int64_t *out)
