@@ -17,6 +17,8 @@
 #include "arena.h"
 #include "source.h"
 
+struct loop_run;
+
 /* A loop variable and its value; the innermost first. */
 struct diag_binding {
     const struct diag_binding *outer;
@@ -24,6 +26,7 @@ struct diag_binding {
     bool is_word;
     int64_t number;
     struct str word;
+    const struct loop_run *run; /* scope.h; NULL for a list */
 };
 
 /* One step of a "in this use" chain; the innermost first. */

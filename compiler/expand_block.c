@@ -141,6 +141,9 @@ static void define_param(struct expansion *x, struct scope *inner,
         diag_label(x->d, item, t->params[i].at, "declared here");
     } else {
         scope_eval(&f->scope, def->exprs[0], &v.number);
+        v.given_at = def->at;
+        if (def->exprs[0] != NULL && def->exprs[0]->kind == EXPR_ID)
+            v.given = scope_find(&f->scope, def->exprs[0]->id);
     }
     scope_define(inner, v);
 }
@@ -203,7 +206,7 @@ static void block_once(struct expansion *x, struct frame *f, const void *what)
 }
 
 static void bind_loop(struct frame *f, const struct loop *l,
-                      struct loop_item item)
+                      const struct loop_run *run, struct loop_item item)
 {
     struct binding b = {.name = l->id,
                         .at = l->at,
@@ -211,8 +214,8 @@ static void bind_loop(struct frame *f, const struct loop *l,
                         .number = item.number,
                         .word = item.word};
     struct diag_binding *shown = arena_new(f->scope.a, struct diag_binding, 1);
-    *shown = (struct diag_binding){f->scope.loops, l->id, item.is_word,
-                                   item.number, item.word};
+    *shown = (struct diag_binding){f->scope.loops, l->id,     item.is_word,
+                                   item.number,    item.word, run};
     f->scope.loops = shown;
     scope_define(&f->scope, b);
 }
@@ -257,6 +260,7 @@ void expansion_loops(struct expansion *x, const struct frame *outer,
                      const struct looped *loops, size_t depth)
 {
     const struct loop *l;
+    const struct loop_run *run = NULL;
     struct frame f = *outer;
     uint64_t errors = x->d->errors;
     int64_t lo = 0, hi = 0;
@@ -273,9 +277,11 @@ void expansion_loops(struct expansion *x, const struct frame *outer,
     if (lo >= hi)
         diag_add(x->d, "E0205", scope_where(&f.scope, l->range.at),
                  "the range %" PRId64 "..%" PRId64 " is empty", lo, hi);
+    if (l->is_range)
+        run = scope_run(&f.scope, &l->range, lo, hi);
     for (int64_t i = lo; i < hi && may_go_on(x, outer, loops->at); i++) {
         f = *outer;
-        bind_loop(&f, l,
+        bind_loop(&f, l, run,
                   l->is_range ? (struct loop_item){.number = i} : l->items[i]);
         if (i == lo && x->d->errors != errors)
             return; /* the variable shadows: said once */

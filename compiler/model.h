@@ -49,6 +49,7 @@ struct leaf {
     struct diag_where where;         /* the name in the spec */
     const struct type_expr *written; /* its type in the spec */
     const struct overrides *say;     /* of the block around it */
+    const struct binding *scope;     /* what the words of its type stand for */
     enum ttsb_dtype dtype;
     bool optional, dropped;
     bool counter;             /* of a BatchNorm: dropped, and may be absent */

@@ -15,6 +15,7 @@
 #include "mismatch.h"
 #include "missing.h"
 #include "prefix.h"
+#include "ranges.h"
 #include "sources.h"
 #include "subtree.h"
 #include "text.h"
@@ -380,6 +381,7 @@ bool resolve_model(struct arena *a, struct diag *d, struct model *m,
 {
     struct resolution r = {.a = a, .d = d, .m = m, .c = c, .partial = partial};
     uint64_t before = d->errors;
+    size_t *unclaimed;
     r.covers = arena_new(a, struct coverage, c->source_count);
     r.prefixed = arena_new(a, bool, c->source_count);
     r.claimed = arena_new(a, bool, c->count);
@@ -391,15 +393,19 @@ bool resolve_model(struct arena *a, struct diag *d, struct model *m,
     dots_check(&(struct dots_run){a, d, m, c, r.claimed, r.prefixed});
     check_spelling(&r);
     check_dtypes(&r);
+    ranges_check_absent(&r);
     for (size_t i = 0; i < m->leaf_count; i++)
         judge(&r, m->leaves[i]);
     subtree_check(&(struct subtree_run){a, d, m, c, r.claimed, r.covers,
                                         r.prefixed, partial});
     share_missing(m);
     assign_roles(&r);
+    unclaimed = arena_new(a, size_t, c->source_count);
+    ranges_check_beyond(&r, unclaimed);
     for (uint32_t i = 0; i < c->source_count; i++)
         if (!r.prefixed[i])
             r.covers[i].unclaimed =
+                unclaimed[i] +
                 leftover_check(&(struct leftovers){a, d, m, c, r.claimed}, i);
     add_up(&r, out);
     return d->errors == before;

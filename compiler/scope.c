@@ -220,6 +220,14 @@ bool scope_eval(const struct scope *s, const struct expr *e, int64_t *out)
     return scope_eval(s, e->b, &b) && arithmetic(s, e, a, b, out);
 }
 
+const struct loop_run *scope_run(const struct scope *s, const struct range *r,
+                                 int64_t lo, int64_t hi)
+{
+    struct loop_run *run = arena_new(s->a, struct loop_run, 1);
+    *run = (struct loop_run){r, lo, hi, s->top, s->use, s->loops};
+    return run;
+}
+
 /* The text of one part; numbers print in decimal. */
 static bool part_text(const struct scope *s, const struct name_part *part,
                       struct str *out)

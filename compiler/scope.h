@@ -28,6 +28,19 @@ struct binding {
     const int64_t *table;
     size_t count; /* of the table */
     bool *used;   /* set when it is looked up; may be NULL */
+    /* Of a parameter: where `with:` gives it, and the definition that it
+     * gives, if it is one word. */
+    struct span given_at;
+    const struct binding *given;
+};
+
+/* A range of a loop while its variable runs, under one set of outer values. */
+struct loop_run {
+    const struct range *range;
+    int64_t lo, hi;
+    const struct binding *scope; /* that the range was evaluated in */
+    const struct diag_frame *use;
+    const struct diag_binding *outer;
 };
 
 /* Where an expression stands. */
@@ -47,6 +60,10 @@ void scope_define(struct scope *s, struct binding b);
 
 /* The value of e; false after a finding, and for e == NULL. */
 bool scope_eval(const struct scope *s, const struct expr *e, int64_t *out);
+
+/* A range of a loop that begins to run in this scope. */
+const struct loop_run *scope_run(const struct scope *s, const struct range *r,
+                                 int64_t lo, int64_t hi);
 
 /* A name with its braces filled in, behind a prefix. False after a finding.
  * A NULL name gives the prefix. */

@@ -113,6 +113,7 @@ struct leaf *typing_leaf_new(struct typing *t, struct span at,
     leaf->where = scope_where(t->scope, at);
     leaf->written = written;
     leaf->say = t->say;
+    leaf->scope = t->scope->top;
     leaf->dtype = written->dtype != 0 ? written->dtype : t->say->source_dtype;
     leaf->optional = t->optional;
     leaf->dropped = t->reason != NULL;

@@ -180,6 +180,7 @@ static bool parts_each(struct typing *t, const struct term *join,
     struct scope *outer = t->scope;
     uint64_t errors = t->scope->d->errors;
     int64_t lo, hi;
+    const struct loop_run *run;
     bool ok = scope_eval(outer, arg->range.lo, &lo) &&
               scope_eval(outer, arg->range.hi, &hi);
     if (ok && lo >= hi) {
@@ -187,12 +188,13 @@ static bool parts_each(struct typing *t, const struct term *join,
                       "the range %" PRId64 "..%" PRId64 " is empty", lo, hi);
         return false;
     }
+    run = ok ? scope_run(outer, &arg->range, lo, hi) : NULL;
     for (int64_t i = lo; ok && i < hi; i++) {
         struct scope inner = *outer;
         struct diag_binding *shown =
             arena_new(arena_of(t), struct diag_binding, 1);
         *shown = (struct diag_binding){
-            .outer = outer->loops, .name = arg->each, .number = i};
+            .outer = outer->loops, .name = arg->each, .number = i, .run = run};
         inner.loops = shown;
         scope_define(&inner, (struct binding){.name = arg->each,
                                               .at = arg->each_at,
