@@ -26,7 +26,6 @@ struct finding {
     uint32_t file;
     const struct leaf *leaf; /* that has the first name, or one like it */
     struct str name;         /* the first that is absent or beyond */
-    struct str variable;
     struct index_value *v;
     size_t count, capacity, names;
     const struct range *also[MAX_ALSO]; /* the same indices */
@@ -360,7 +359,7 @@ static void say_absent(struct ranges *x, struct finding *f)
                           : arena_format(x->a, "%zu indices are missing inside",
                                          f->count));
     diag_fact(item, arena_format(x->a, "%.*s", STR_ARG(absent)));
-    diag_label(d, item, f->leaf->where.at, "needs %.*s", STR_ARG(f->name));
+    diag_label(d, item, f->leaf->where.at, "needs `%.*s`", STR_ARG(f->name));
     diag_note(d, item,
               "%.*s has %.*s%.*s; absent: %.*s%.*s (%zu tensor%s of the spec)",
               STR_ARG(checkpoint_called(x->a, x->r->c, f->file)),
@@ -370,10 +369,7 @@ static void say_absent(struct ranges *x, struct finding *f)
     if (first > run->lo && run->hi - first == (int64_t)f->count)
         help_fit(x, f, item, first);
     else
-        diag_help(d, item,
-                  "a file or shard may be missing; a range has no holes: where "
-                  "the model has, list the indices, `for: {%.*s: [...]}`",
-                  STR_ARG(f->variable));
+        diag_help(d, item, "a range has no holes: is a file or shard missing?");
 }
 
 void ranges_check_absent(struct resolution *r)
@@ -399,7 +395,6 @@ void ranges_check_absent(struct resolution *r)
         if (f->leaf == NULL) {
             f->leaf = leaf;
             f->name = leaf->name;
-            f->variable = b->name;
         }
     }
     for (size_t i = 0; i < x.n; i++)
@@ -480,7 +475,7 @@ static void say_beyond(struct ranges *x, struct finding *f)
             ? arena_format(x->a, "index %.*s exists beyond", STR_ARG(values))
             : arena_format(x->a, "%zu indices exist beyond", f->count));
     diag_fact(item, values);
-    diag_label(d, item, f->leaf->where.at, "here it would be %.*s",
+    diag_label(d, item, f->leaf->where.at, "here it would be `%.*s`",
                STR_ARG(f->name));
     diag_note(d, item,
               "%.*s has %.*s%.*s as the spec says, and %.*s%.*s (%zu tensor%s)",
@@ -561,7 +556,6 @@ void ranges_check_beyond(struct resolution *r, size_t *unclaimed)
         if (f->leaf == NULL) {
             f->leaf = p->leaf;
             f->name = name;
-            f->variable = p->b->name;
         }
     }
     take_others(&x, unclaimed);

@@ -230,7 +230,7 @@ class Progress(Folder):
                 _, err = ck.ttswc(*self.command(name), *more)
                 self.assertNotIn("%", err)
             for more in (("-q",), ("--progress=never",), ("-q", "--progress=always")):
-                code, text = on_terminal(*self.command(name), *more)
+                code, text = on_terminal(*self.command(name), *more, NO_COLOR="1")
                 self.assertEqual(code, 0)
                 self.assertNotIn("%", text)
                 self.assertNotIn("\033", text)

@@ -114,7 +114,11 @@ class Partial(unittest.TestCase):
             with self.subTest(gone=gone):
                 done, _ = self.run_without({gone}, partial=False)
                 self.assertEqual(done.returncode, 1)
-                self.assertIn(f"error[E0301]: no tensor `{gone}`", done.stderr)
+                if gone.startswith("row."):
+                    self.assertIn(f"error[E0305]: index {gone[4:]} is missing", done.stderr)
+                    self.assertIn(f"needs `{gone}`", done.stderr)
+                else:
+                    self.assertIn(f"error[E0301]: no tensor `{gone}`", done.stderr)
 
 
 if __name__ == "__main__":
