@@ -6,6 +6,7 @@
  *     expand_spec     spec          -> struct model     every name and type
  *     layout_model    model         -> offsets          from the spec alone
  *     contract_seal   model         -> contract id      the engine's view
+ *     against_check   model x earlier blob -> the same contract, or later
  *     inputs_open     files         -> struct checkpoint   headers only
  *     pins_check      digests x files -> the ones pinned
  *     resolve_model   model x checkpoint -> bindings    both ways
@@ -21,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "against.h"
 #include "commands.h"
 #include "contract.h"
 #include "emit.h"
@@ -194,6 +196,7 @@ enum exit_code command_compile(const struct args *args)
     if (sidecar_begin(&r, args, &side))
         return run_end(&r);
     if (run_model(&r, args->positional[0]) &&
+        against_check(&r, args->against) &&
         inputs_open(&r.arena, &r.diag, &r.spec, args, &c) &&
         checkpoint_has_values(&r.diag, &c) &&
         pins_check(&r.arena, &r.diag, &r.spec, &c, args) &&
@@ -218,6 +221,7 @@ enum exit_code command_check(const struct args *args)
     struct emitted blob;
     run_begin(&r, args);
     if (run_model(&r, args->positional[0]) &&
+        against_check(&r, args->against) &&
         inputs_open(&r.arena, &r.diag, &r.spec, args, &c) &&
         pins_check(&r.arena, &r.diag, &r.spec, &c, args)) {
         bool ok = meet(&r, &c, args, &cover, &passing);

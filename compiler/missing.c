@@ -5,6 +5,7 @@
 #include "missing.h"
 
 #include "mismatch.h"
+#include "tied.h"
 
 #define MAX_HINTS 100 /* searches through all names for a near one */
 #define MAX_LISTED 20 /* outputs that one finding names */
@@ -265,6 +266,8 @@ void missing_say(struct resolution *r, const struct leaf *leaf)
         say_half(r, leaf, beside);
         return;
     }
+    if (r->hints < MAX_HINTS && tied_say(r, leaf))
+        return;
     item = diag_add(r->d, "E0301", leaf->where, "no tensor `%.*s` in %.*s",
                     STR_ARG(leaf->name), STR_ARG(called));
     diag_fact(item, leaf_tail(r->a, leaf));

@@ -15,6 +15,7 @@
 #include "mismatch.h"
 #include "missing.h"
 #include "prefix.h"
+#include "quantised.h"
 #include "ranges.h"
 #include "sources.h"
 #include "subtree.h"
@@ -392,6 +393,8 @@ bool resolve_model(struct arena *a, struct diag *d, struct model *m,
         check_prefix(&r, i);
     dots_check(&(struct dots_run){a, d, m, c, r.claimed, r.prefixed});
     check_spelling(&r);
+    unclaimed = arena_new(a, size_t, c->source_count);
+    quantised_check(&r, unclaimed);
     check_dtypes(&r);
     ranges_check_absent(&r);
     for (size_t i = 0; i < m->leaf_count; i++)
@@ -400,7 +403,6 @@ bool resolve_model(struct arena *a, struct diag *d, struct model *m,
                                         r.prefixed, partial});
     share_missing(m);
     assign_roles(&r);
-    unclaimed = arena_new(a, size_t, c->source_count);
     ranges_check_beyond(&r, unclaimed);
     for (uint32_t i = 0; i < c->source_count; i++)
         if (!r.prefixed[i])

@@ -340,6 +340,7 @@ struct spec {
     struct str model;
     struct span model_at;
     uint64_t revision;
+    struct span revision_at;
     struct about about;
     uint32_t align;
     struct overrides say;

@@ -74,6 +74,7 @@ static void read_model(struct parser *p, const struct node *n, void *into)
 static void read_revision(struct parser *p, const struct node *n, void *into)
 {
     (void)into;
+    p->spec->revision_at = n->at;
     p->spec->revision = field_number(p, n, 0, INT64_MAX);
 }
 
