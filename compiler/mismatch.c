@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "origin.h"
 #include "suggest.h"
 #include "ttsb.h"
 
@@ -75,7 +76,7 @@ static int compare_sizes(const void *x, const void *y)
 }
 
 /* The same sizes in another order. */
-static bool is_reordered(const struct leaf *leaf, const struct st_tensor *t)
+bool mismatch_is_reordered(const struct leaf *leaf, const struct st_tensor *t)
 {
     uint64_t a[TTSB_MAX_RANK], b[TTSB_MAX_RANK];
     for (uint32_t i = 0; i < t->rank; i++) {
@@ -96,6 +97,7 @@ static bool say_rank(struct arena *a, struct diag *d, const struct leaf *leaf,
                  "rank %" PRIu32 " in the spec, %.*s",
                  STR_ARG(leaf->name), t->rank, STR_ARG(checkpoint_shape(a, t)),
                  leaf->type.rank, STR_ARG(type_text(a, leaf->type)));
+    origin_label_type(d, item, leaf->scope, &leaf->where, leaf->written);
     type_fact(a, item, leaf, t);
     file_note(a, d, item, c, leaf->source);
     if (leaf->stem.n == 0 && t->rank == leaf->type.rank + 1 &&
@@ -116,6 +118,7 @@ static bool say_reordered(struct arena *a, struct diag *d,
                  "spec %.*s",
                  STR_ARG(leaf->name), STR_ARG(checkpoint_shape(a, t)),
                  STR_ARG(type_text(a, leaf->type)));
+    origin_label_type(d, item, leaf->scope, &leaf->where, leaf->written);
     type_fact(a, item, leaf, t);
     file_note(a, d, item, c, leaf->source);
     diag_help(d, item,
@@ -152,38 +155,63 @@ static struct str axis_label(struct arena *a, struct type t, uint32_t i)
     return arena_format(a, "%" PRIu32 " (unnamed)", i);
 }
 
+struct diag_item *mismatch_say_size(struct arena *a, struct diag *d,
+                                    const struct leaf *leaf,
+                                    const struct checkpoint *c, uint32_t axis,
+                                    const struct diag_where *where)
+{
+    const struct st_tensor *t = &c->tensors[leaf->source];
+    struct diag_item *item =
+        diag_add(d, "E0401", *where,
+                 "axis %.*s of `%.*s` is %" PRIu64
+                 " in the checkpoint, %" PRIu64 " in the spec",
+                 STR_ARG(axis_label(a, leaf->type, axis)), STR_ARG(leaf->name),
+                 t->dims[axis], leaf->type.axes[axis].size);
+    if (axis < leaf->written->rank)
+        origin_label(d, item, leaf->scope, &leaf->where,
+                     leaf->written->axes[axis].size);
+    type_fact(a, item, leaf, t);
+    diag_note(d, item,
+              "%.*s: `%.*s` is %s %.*s (header byte %" PRIu64
+              "); the spec says %.*s",
+              STR_ARG(checkpoint_path(c, leaf->source)), STR_ARG(t->name),
+              ttsb_dtype_name(t->dtype), STR_ARG(checkpoint_shape(a, t)),
+              t->header_offset, STR_ARG(type_text(a, leaf->type)));
+    return item;
+}
+
 static bool say_size(struct arena *a, struct diag *d, const struct leaf *leaf,
                      const struct checkpoint *c, const struct st_tensor *t)
 {
     struct diag_where w = type_where(leaf);
     struct diag_item *item;
-    uint32_t i = 0;
+    const struct expr *e = NULL;
+    uint32_t i = 0, different = 0;
+    for (uint32_t k = 0; k < t->rank; k++)
+        different += leaf->type.axes[k].size != t->dims[k];
     while (leaf->type.axes[i].size == t->dims[i])
         i++;
-    if (!leaf->is_g && leaf->spectral <= SPECTRAL_W && i < leaf->written->rank)
+    if (!leaf->is_g && leaf->spectral <= SPECTRAL_W &&
+        i < leaf->written->rank) {
         w.at = leaf->written->axes[i].at;
-    item = diag_add(d, "E0401", w,
-                    "axis %.*s of `%.*s` is %" PRIu64
-                    " in the checkpoint, %" PRIu64 " in the spec",
-                    STR_ARG(axis_label(a, leaf->type, i)), STR_ARG(leaf->name),
-                    t->dims[i], leaf->type.axes[i].size);
-    diag_note(d, item, "checkpoint %.*s, spec %.*s",
-              STR_ARG(checkpoint_shape(a, t)),
-              STR_ARG(type_text(a, leaf->type)));
-    type_fact(a, item, leaf, t);
-    file_note(a, d, item, c, leaf->source);
+        e = leaf->written->axes[i].size;
+    }
+    item = mismatch_say_size(a, d, leaf, c, i, &w);
     if (str_is(leaf->type.axes[i].name, "in") && t->dims[i] == 1 &&
-        (t->rank == 3 || t->rank == 4)) {
+        (t->rank == 3 || t->rank == 4))
         diag_note(d, item,
                   "in = 1: a depthwise convolution (groups = channels)? then "
                   "write `in=1`");
-        return false;
-    }
-    diag_note(d, item,
-              "the names are right and a size is not: the checkpoint is "
-              "probably for another model configuration (%" PRIu64
-              " vs %" PRIu64 ")",
-              t->dims[i], leaf->type.axes[i].size);
+    else if (different > 1)
+        diag_help(d, item, "if the checkpoint is right, the sizes are %.*s",
+                  STR_ARG(checkpoint_shape(a, t)));
+    else if (e != NULL && e->kind == EXPR_NUMBER && w.loops == NULL &&
+             leaf->type.axes[i].name.n > 0)
+        diag_fix(d, item,
+                 &(struct diag_edit){
+                     e->at, arena_format(a, "%" PRIu64, t->dims[i]), false},
+                 "if the checkpoint is right, write `%.*s=%" PRIu64 "`",
+                 STR_ARG(leaf->type.axes[i].name), t->dims[i]);
     return false;
 }
 
@@ -207,7 +235,9 @@ bool mismatch_check(struct arena *a, struct diag *d, const struct leaf *leaf,
     if (leaf->is_g && leaf->keep != KEEP_NONE)
         return t->dims[leaf->keep] == 1 ? say_keep(a, d, leaf, c, t)
                                         : say_size(a, d, leaf, c, t);
-    if (is_reordered(leaf, t))
+    if (leaf->resized)
+        return false;
+    if (mismatch_is_reordered(leaf, t))
         return say_reordered(a, d, leaf, c, t);
     return say_size(a, d, leaf, c, t);
 }

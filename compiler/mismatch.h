@@ -16,6 +16,15 @@
 bool mismatch_check(struct arena *a, struct diag *d, const struct leaf *leaf,
                     const struct checkpoint *c);
 
+/* The same sizes in another order; the ranks are equal. */
+bool mismatch_is_reordered(const struct leaf *leaf, const struct st_tensor *t);
+
+/* E0401 for one axis, with what its size is made of. */
+struct diag_item *mismatch_say_size(struct arena *a, struct diag *d,
+                                    const struct leaf *leaf,
+                                    const struct checkpoint *c, uint32_t axis,
+                                    const struct diag_where *where);
+
 /* Adds to a missing tensor's finding: the indices that are there, unclaimed
  * tensors of the same shape beside it. A single such tensor counts as claimed
  * from then on. */

@@ -64,6 +64,7 @@ struct leaf {
     struct leaf *twin;             /* of same(): must hold the same bytes */
     struct leaf *first_use;        /* of the same tensor; itself, mostly */
     bool retyped;        /* a finding has said already that its dtype differs */
+    bool resized;        /* or that sizes differ */
     bool reported;       /* a finding has said already why it is not bound */
     bool is_g;           /* of a weight norm: the magnitude */
     bool spelled;        /* name made from a norm's stem */

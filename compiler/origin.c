@@ -75,3 +75,14 @@ void origin_label(struct diag *d, struct diag_item *item,
         .d = d, .item = item, .scope = scope, .loops = where->loops};
     label_all(&l, e);
 }
+
+void origin_label_type(struct diag *d, struct diag_item *item,
+                       const struct binding *scope,
+                       const struct diag_where *where,
+                       const struct type_expr *type)
+{
+    struct labels l = {
+        .d = d, .item = item, .scope = scope, .loops = where->loops};
+    for (size_t i = 0; i < type->rank; i++)
+        label_all(&l, type->axes[i].size);
+}

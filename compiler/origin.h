@@ -25,4 +25,10 @@ void origin_label(struct diag *d, struct diag_item *item,
                   const struct binding *scope, const struct diag_where *where,
                   const struct expr *e);
 
+/* The same for the sizes of a type. */
+void origin_label_type(struct diag *d, struct diag_item *item,
+                       const struct binding *scope,
+                       const struct diag_where *where,
+                       const struct type_expr *type);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 
+#include "configuration.h"
 #include "dots.h"
 #include "leftover.h"
 #include "mismatch.h"
@@ -396,6 +397,7 @@ bool resolve_model(struct arena *a, struct diag *d, struct model *m,
     unclaimed = arena_new(a, size_t, c->source_count);
     quantised_check(&r, unclaimed);
     check_dtypes(&r);
+    configuration_check(&r);
     ranges_check_absent(&r);
     for (size_t i = 0; i < m->leaf_count; i++)
         judge(&r, m->leaves[i]);
