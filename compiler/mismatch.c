@@ -232,11 +232,11 @@ bool mismatch_check(struct arena *a, struct diag *d, const struct leaf *leaf,
         return say_rank(a, d, leaf, c, t);
     if (same_sizes(leaf, t))
         return ok;
+    if (leaf->resized)
+        return false;
     if (leaf->is_g && leaf->keep != KEEP_NONE)
         return t->dims[leaf->keep] == 1 ? say_keep(a, d, leaf, c, t)
                                         : say_size(a, d, leaf, c, t);
-    if (leaf->resized)
-        return false;
     if (mismatch_is_reordered(leaf, t))
         return say_reordered(a, d, leaf, c, t);
     return say_size(a, d, leaf, c, t);
