@@ -50,21 +50,6 @@ static uint64_t load_integer(enum ttsb_dtype dtype, const uint8_t *p)
     }
 }
 
-static double integer_value(enum ttsb_dtype dtype, uint64_t bits)
-{
-    return is_signed(dtype) ? (double)(int64_t)bits : (double)bits;
-}
-
-void values_load(enum ttsb_dtype dtype, const void *src, size_t n, double *dst)
-{
-    const uint8_t *p = src;
-    size_t size = spec_dtype_bits(dtype) / 8;
-    if (kernel_load_f64(dtype, src, n, dst))
-        return;
-    for (size_t i = 0; i < n; i++)
-        dst[i] = integer_value(dtype, load_integer(dtype, p + i * size));
-}
-
 /* --- distances --- */
 
 /* Bits of a float in an order that is that of the values; -0 is +0. */

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "tally_values.h"
 #include "kernels.h"
 
 #define METRIC_BLOCK 4096 /* elements that metric_add takes at most */
@@ -79,9 +80,6 @@ bool metric_is_finite(const struct metric *m);
 /* The bin of a distance, and the least and the largest distance of a bin. */
 unsigned metric_bin(uint64_t ulp);
 void metric_bin_range(unsigned bin, uint64_t *least, uint64_t *most);
-
-/* Values of a dtype that has numbers, as binary64. */
-void values_load(enum ttsb_dtype dtype, const void *src, size_t n, double *dst);
 
 /* Units in the last place between two values of one float dtype, by bits. */
 uint64_t ulp_between(enum ttsb_dtype dtype, const void *a, const void *b);

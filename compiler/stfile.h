@@ -34,7 +34,8 @@ struct stfile {
 };
 
 /* Opens and checks. False after a finding (E0701 or E0703 for a bad file,
- * E0710 for a bad lock, E0705 for a system error); then nothing is left open. Links are followed. */
+ * E0710 for a bad lock, E0705 for a system error); then nothing is left open.
+ * Links are followed. */
 bool stfile_open(struct arena *a, struct diag *d, struct str path,
                  struct stfile *out);
 
