@@ -80,12 +80,47 @@ static void say(struct finder *f, struct row_list rows)
     finder_add(f, "W0611", rows, &line, &notes);
 }
 
+/* Whether one finding tells of both, `alone` being rows without flat siblings:
+ * they are told of by layer. */
+static bool is_told_with(const struct finder *f, const bool *alone, uint32_t a,
+                         uint32_t b)
+{
+    const struct kin *x = &f->kin[a], *y = &f->kin[b];
+    if (f->s->rows[a].tally.min != f->s->rows[b].tally.min)
+        return false;
+    if (alone[a] || alone[b])
+        return alone[a] && alone[b] && x->numbered && x->layer == y->layer;
+    return x->family == y->family;
+}
+
+/* Adds to rows->p what is told of with `row`, itself first. */
+static void gather(const struct finder *f, const bool *flat, const bool *alone,
+                   uint32_t row, struct row_list *rows)
+{
+    rows->n = 0;
+    for (uint32_t i = row; i < f->s->n; i++)
+        if (i == row || (flat[i] && is_told_with(f, alone, row, i)))
+            rows->p[rows->n++] = i;
+}
+
+/* Matrices whose family has no other that is flat. */
+static void find_alone(const struct finder *f, const bool *flat, bool *alone)
+{
+    uint32_t *count = arena_new(f->a, uint32_t, f->families);
+    for (size_t i = 0; i < f->s->n; i++)
+        count[f->kin[i].family] += flat[i];
+    for (size_t i = 0; i < f->s->n; i++)
+        alone[i] =
+            flat[i] && f->s->rows[i].rank >= 2 && count[f->kin[i].family] == 1;
+}
+
 void suspicion_flat(struct finder *f)
 {
     struct flat s = {.f = f};
     struct row_list rows = finder_list(f);
-    bool *done = arena_new(f->a, bool, f->s->n), *flat;
-    flat = arena_new(f->a, bool, f->s->n);
+    bool *done = arena_new(f->a, bool, f->s->n);
+    bool *flat = arena_new(f->a, bool, f->s->n);
+    bool *alone = arena_new(f->a, bool, f->s->n);
     nametab_reserve(f->a, &s.names, f->s->n);
     for (uint32_t row = 0; row < f->s->n; row++) {
         uint32_t number = row;
@@ -93,16 +128,14 @@ void suspicion_flat(struct finder *f)
     }
     for (uint32_t row = 0; row < f->s->n; row++)
         flat[row] = counts(&s, row);
+    find_alone(f, flat, alone);
     for (uint32_t row = 0; row < f->s->n; row++) {
-        const struct stats_row *r = &f->s->rows[row];
-        rows.n = 0;
-        for (uint32_t i = row; flat[row] && !done[row] && i < f->s->n; i++)
-            if (flat[i] && f->kin[i].family == f->kin[row].family &&
-                f->s->rows[i].tally.min == r->tally.min)
-                rows.p[rows.n++] = i;
-        for (size_t k = 1; k < rows.n; k++)
+        if (!flat[row] || done[row])
+            continue;
+        gather(f, flat, alone, row, &rows);
+        for (size_t k = 0; k < rows.n; k++)
             done[rows.p[k]] = true;
-        if (rows.n >= (r->rank >= 2 ? 1 : SUSPICION_AGREE))
+        if (rows.n >= SUSPICION_AGREE || f->s->rows[row].rank >= 2)
             say(f, rows);
     }
 }

@@ -21,7 +21,7 @@
  * and where others of the file follow the same law. */
 #define LONE_LEAST 16384
 
-enum reason { BY_SIBLINGS, BY_LAYER, BY_FILE, BY_WEIGHT, REASONS };
+enum reason { BY_SIBLINGS, BY_LAYER, BY_FILE, REASONS };
 
 struct fresh {
     struct finder *f;
@@ -225,7 +225,7 @@ static void by_weights(struct fresh *s)
         if (!law_fits(&m))
             continue;
         s->law[row] = SCALE_TORCH_IN * SPREADS + SPREAD_UNIFORM;
-        s->reason[row] = BY_WEIGHT;
+        s->reason[row] = s->reason[weight];
     }
 }
 
@@ -252,37 +252,59 @@ static void text_figures(struct text *t, const struct fresh *s,
     text_range(t, kurtosis[0], kurtosis[1]);
 }
 
+/* The laws that rows follow, each once. */
+static void text_laws(struct text *t, const struct fresh *s,
+                      const struct row_list *rows)
+{
+    bool said[LAWS] = {false};
+    for (size_t i = 0; i < rows->n; i++) {
+        unsigned law = s->law[rows->p[i]];
+        if (!said[law])
+            text_format(t, "%s%s", i > 0 ? "; " : "", law_text(s->f->a, law).p);
+        said[law] = true;
+    }
+}
+
 static void say(struct fresh *s, struct row_list rows)
 {
-    static const char *const why[REASONS] = {
-        "siblings agree in it", "matrices of the same layer agree in one each",
-        "other tensors of this file agree in it", "its weight does, too"};
-    unsigned law = s->law[rows.p[0]];
+    static const char *const why[REASONS] = {"siblings agree",
+                                             "matrices of one layer agree",
+                                             "other tensors of the file agree"};
     struct text line = {0}, notes = {0};
     finder_names(s->f, &line, rows);
     text_c(&line, rows.n == 1 ? " looks" : " look");
     text_c(&line, " freshly initialised");
     text_figures(&line, s, &rows);
-    text_format(&notes, "the law is: %s", law_text(s->f->a, law).p);
+    text_c(&notes, "as drawn by: ");
+    text_laws(&notes, s, &rows);
     text_format(&notes,
-                "\nevery figure is what it gives for that many "
+                "\nevery figure is what that gives for so many "
                 "elements, and %s",
                 why[s->reason[rows.p[0]]]);
     finder_add(s->f, "W0610", rows, &line, &notes);
 }
 
-/* One suspicion per family, law and reason, by the first row of each. */
+/* Whether one finding tells of both: a family under one law, or a layer. */
+static bool is_told_with(const struct fresh *s, uint32_t a, uint32_t b)
+{
+    const struct kin *x = &s->f->kin[a], *y = &s->f->kin[b];
+    if (s->law[b] == NO_LAW || s->reason[a] != s->reason[b])
+        return false;
+    if (s->reason[a] == BY_LAYER)
+        return x->layer == y->layer;
+    return s->law[a] == s->law[b] && x->family == y->family;
+}
+
 static void report(struct fresh *s)
 {
-    const struct finder *f = s->f;
-    bool *said = arena_new(f->a, bool, f->s->n);
-    for (uint32_t row = 0; row < f->s->n; row++) {
+    size_t n = s->f->s->n;
+    bool *said = arena_new(s->f->a, bool, n);
+    for (uint32_t row = 0; row < n; row++) {
         s->some.n = 0;
         if (s->law[row] == NO_LAW || said[row])
             continue;
-        for (uint32_t i = row; i < f->s->n; i++) {
-            if (f->kin[i].family != f->kin[row].family ||
-                s->law[i] != s->law[row] || s->reason[i] != s->reason[row])
+        for (uint32_t i = row; i < n; i++) {
+            if (!is_told_with(s, row, i))
                 continue;
             said[i] = true;
             s->some.p[s->some.n++] = i;
