@@ -31,6 +31,7 @@
 #include "identical.h"
 #include "inputs.h"
 #include "layout.h"
+#include "lockfile.h"
 #include "pins.h"
 #include "precision.h"
 #include "report.h"
@@ -63,6 +64,12 @@ void run_blob_error(struct run *r, const char *path,
                     const struct ttsb_error *error)
 {
     bool system = error->status >= 50 && error->status < 70;
+    if (!system && lockfile_at(path)) {
+        diag_add_file(&r->diag, "E0703", str_c(path), DIAG_NO_OFFSET,
+                      "this is a lock: it has names, dtypes and shapes; a blob "
+                      "is needed here");
+        return;
+    }
     diag_add_file(&r->diag, system ? "E0705" : "E0706", str_c(path),
                   error->offset > 0 ? error->offset : DIAG_NO_OFFSET, "%s: %s",
                   ttsb_status_name(error->status), error->text);

@@ -27,7 +27,8 @@ void run_begin(struct run *r, const struct args *args);
 /* Parses, expands, lays out and seals a spec; false after findings. */
 bool run_model(struct run *r, const char *path);
 
-/* Adds what libttsb said of a file: E0706, or E0705 for a system's error. */
+/* Adds what libttsb said of a file: E0706, E0705 for a system's error, or E0703
+ * if it is a lock. */
 void run_blob_error(struct run *r, const char *path,
                     const struct ttsb_error *error);
 

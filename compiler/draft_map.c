@@ -312,15 +312,19 @@ static void put_loop(struct drafting *d, struct scope_text *outer,
     text_release(&head);
 }
 
+/* A node whose children are written, and what their targets are. */
+struct family {
+    const struct name_node *node;
+    struct draft_targets targets;
+};
+
 /* Children i to i + k - 1, which are a run. */
 static void put_run(struct drafting *d, struct scope_text *s,
-                    const struct name_node *n,
-                    const struct draft_targets *targets, size_t i,
-                    struct place at)
+                    const struct family *f, size_t i, struct place at)
 {
-    const struct name_node *c = n->children[i];
-    size_t k = nametree_run(n, i);
-    at.target = draft_join(d->a, at.target, targets->of[i]);
+    const struct name_node *c = f->node->children[i];
+    size_t k = nametree_run(f->node, i);
+    at.target = draft_join(d->a, at.target, f->targets.of[i]);
     if (k > 1) {
         put_loop(d, s, c, k, at);
         return;
@@ -340,10 +344,10 @@ static void put_run(struct drafting *d, struct scope_text *s,
 static void put_children(struct drafting *d, struct scope_text *s,
                          const struct name_node *n, const struct place *at)
 {
-    struct draft_targets targets;
-    draft_targets_make(d->a, n, false, &targets);
+    struct family f = {.node = n};
+    draft_targets_make(d->a, n, false, &f.targets);
     for (size_t i = 0; i < n->count; i += nametree_run(n, i))
-        put_run(d, s, n, &targets, i, *at);
+        put_run(d, s, &f, i, *at);
 }
 
 /* Whether a child has no loop, itself or below it. */
@@ -356,18 +360,18 @@ static bool is_literal(const struct name_node *root, size_t i)
 void draft_map(struct drafting *d, const struct name_node *root,
                struct text *out)
 {
-    struct draft_targets targets;
+    struct family f = {.node = root};
     struct scope_text first = {.indent = 6};
-    draft_targets_make(d->a, root, true, &targets);
+    draft_targets_make(d->a, root, true, &f.targets);
     for (size_t i = 0; i < root->count; i += nametree_run(root, i))
         if (is_literal(root, i))
-            put_run(d, &first, root, &targets, i, (struct place){0});
+            put_run(d, &first, &f, i, (struct place){0});
     put_scope(out, &first);
     for (size_t i = 0; i < root->count; i += nametree_run(root, i)) {
         struct scope_text s = {.indent = 6};
         if (is_literal(root, i))
             continue;
-        put_run(d, &s, root, &targets, i, (struct place){0});
+        put_run(d, &s, &f, i, (struct place){0});
         put_scope(out, &s);
     }
 }

@@ -5,6 +5,9 @@
  */
 #include "lockfile.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "json.h"
 #include "size.h"
 #include "spec.h"
@@ -452,18 +455,29 @@ bool lockfile_is(const void *first, size_t n)
            memcmp(first, LOCK_MAGIC, LOCK_MAGIC_SIZE) == 0;
 }
 
+bool lockfile_at(const char *path)
+{
+    char first[LOCK_MAGIC_SIZE];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool is = fd >= 0 &&
+              pread(fd, first, sizeof first, 0) == (ssize_t)sizeof first &&
+              lockfile_is(first, sizeof first);
+    if (fd >= 0)
+        close(fd);
+    return is;
+}
+
 bool lockfile_parse(struct arena *a, struct diag *d, struct str path,
-                    struct str text, struct st_header *out,
-                    uint8_t (**digests)[LOCK_DIGEST_SIZE])
+                    struct str text, struct lock *out)
 {
     struct lock_reader *r = arena_new(a, struct lock_reader, 1);
     r->a = a; /* findings point into its source, so it lives in the arena */
     r->d = d;
     if (!load(r, path, text) || !read_first(r) || !read_lines(r))
         return false;
-    *out =
+    out->header =
         (struct st_header){.tensors = r->p, .count = r->n, .file_size = text.n};
-    *digests = r->has_digests ? r->digests : NULL;
+    out->digests = r->has_digests ? r->digests : NULL;
     return true;
 }
 

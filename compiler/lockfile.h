@@ -20,16 +20,23 @@
 
 #define LOCK_DIGEST_SIZE 16
 
+/* What a lock says. Tensors are in the order of the text, which is that of
+ * their names, and `begin` and `end` are as if their data lay so; data_start is
+ * 0, and header_offset is where a line begins. */
+struct lock {
+    struct st_header header;
+    uint8_t (*digests)[LOCK_DIGEST_SIZE]; /* of each tensor, or NULL */
+};
+
 /* Whether a file that begins with these n bytes is meant to be a lock. */
 bool lockfile_is(const void *first, size_t n);
 
-/* Parses the text of a lock. Tensors are in the order of the text, which is
- * that of their names, and `begin` and `end` are as if their data lay so;
- * data_start is 0, and header_offset is where a line begins. *digests has one
- * for each tensor, or is NULL. False after a finding, E0710, at the line. */
+/* Whether the file at a path begins so. */
+bool lockfile_at(const char *path);
+
+/* Parses the text of a lock. False after a finding, E0710, at the line. */
 bool lockfile_parse(struct arena *a, struct diag *d, struct str path,
-                    struct str text, struct st_header *out,
-                    uint8_t (**digests)[LOCK_DIGEST_SIZE]);
+                    struct str text, struct lock *out);
 
 /* Appends a name as a lock has it: printable ASCII, in quotes where it needs
  * them. The name is UTF-8. */

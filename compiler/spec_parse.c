@@ -18,6 +18,7 @@
 #include "expect_parse.h"
 #include "draft_parse.h"
 #include "fields.h"
+#include "lockfile.h"
 #include "reserved.h"
 #include "sniff.h"
 #include "sources.h"
@@ -373,13 +374,24 @@ static bool is_checkpoint(struct parser *p, const struct source *s)
     return true;
 }
 
+static bool is_lock(struct parser *p, const struct source *s)
+{
+    struct diag_item *item;
+    if (!lockfile_is(s->text.p, s->text.n))
+        return false;
+    item = diag_add_file(p->d, "E0105", s->path, DIAG_NO_OFFSET,
+                         "this is a lock, not a spec");
+    diag_help(p->d, item, "the spec stands before its checkpoint or lock");
+    return true;
+}
+
 static bool open_source(struct parser *p, struct str path, struct span from,
                         struct source *s)
 {
     uint32_t at = 0;
     enum source_problem problem = source_load(p->a, path, s, &at);
     if (problem == SOURCE_OK)
-        return true;
+        return !is_lock(p, s);
     if (problem != SOURCE_SYSTEM && is_checkpoint(p, s))
         return false;
     if (problem == SOURCE_SYSTEM || problem == SOURCE_TOO_LARGE)

@@ -89,6 +89,7 @@ static bool read_lock(struct arena *a, struct diag *d, struct stfile *f,
     uint8_t first[LOCK_MAGIC_SIZE] = {0};
     /* One byte more than a lock may have is enough to be refused. */
     size_t n = f->size <= SOURCE_MAX ? (size_t)f->size : SOURCE_MAX + 1;
+    struct lock lock = {0};
     char *text;
     int error;
     if (f->size < sizeof first || read_exactly(f->fd, 0, first, sizeof first) ||
@@ -99,8 +100,10 @@ static bool read_lock(struct arena *a, struct diag *d, struct stfile *f,
     error = read_exactly(f->fd, 0, text, n);
     if (error != 0)
         system_error(d, f->path, error);
-    *ok = error == 0 && lockfile_parse(a, d, f->path, (struct str){text, n},
-                                       &f->header, &f->digests);
+    *ok = error == 0 &&
+          lockfile_parse(a, d, f->path, (struct str){text, n}, &lock);
+    f->header = lock.header;
+    f->digests = lock.digests;
     return true;
 }
 

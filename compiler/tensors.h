@@ -49,9 +49,9 @@ struct tensors {
     struct arrays *arrays; /* of an .npy or .npz file */
 };
 
-/* False after findings (E0701 to E0703, E0705, E0706, E0711); then nothing is
- * left open. A blob may be PARTIAL. It is proved to be sound, but its payload
- * is not verified. */
+/* False after findings (E0701 to E0703, E0705, E0706, E0710, E0711); then
+ * nothing is left open. A blob may be PARTIAL. It is proved to be sound, but
+ * its payload is not verified. */
 bool tensors_open(struct arena *a, struct diag *d, const struct str *paths,
                   size_t count, struct tensors *out);
 

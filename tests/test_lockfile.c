@@ -27,21 +27,20 @@ static struct st_tensor tensor(struct str name, uint32_t dtype, uint32_t rank)
         .name = name, .dtype = dtype, .rank = rank, .dims = dims};
 }
 
-static bool parse(struct arena *a, struct str text, struct st_header *h,
-                  uint8_t (**digests)[LOCK_DIGEST_SIZE])
+static bool parse(struct arena *a, struct str text, struct lock *lock)
 {
     struct diag d = {.arena = a};
-    bool ok = lockfile_parse(a, &d, str_c("x.lock"), text, h, digests);
+    bool ok = lockfile_parse(a, &d, str_c("x.lock"), text, lock);
     assert_int_equal(d.errors, !ok);
     return ok;
 }
 
-static void write_all(struct text *t, const struct st_header *h,
-                      uint8_t (*digests)[LOCK_DIGEST_SIZE])
+static void write_all(struct text *t, const struct lock *lock)
 {
     lockfile_begin(t);
-    for (size_t i = 0; i < h->count; i++)
-        lockfile_put(t, &h->tensors[i], digests == NULL ? NULL : digests[i]);
+    for (size_t i = 0; i < lock->header.count; i++)
+        lockfile_put(t, &lock->header.tensors[i],
+                     lock->digests == NULL ? NULL : lock->digests[i]);
 }
 
 /* Names of one character, of every kind. */
@@ -66,8 +65,7 @@ static void test_characters(void **state)
                                         "\xf4\x8f\xbf\xbf"};
     struct arena a = {0};
     struct text t = {0};
-    struct st_header h;
-    uint8_t(*digests)[LOCK_DIGEST_SIZE];
+    struct lock lock;
     size_t n = sizeof names / sizeof names[0];
     (void)state;
     lockfile_begin(&t);
@@ -77,12 +75,12 @@ static void test_characters(void **state)
     }
     for (size_t i = 0; i < t.n; i++)
         assert_true(t.p[i] == '\n' || (t.p[i] >= ' ' && t.p[i] < 0x7f));
-    assert_true(parse(&a, text_view(&t), &h, &digests));
-    assert_null(digests);
-    assert_int_equal(h.count, n);
+    assert_true(parse(&a, text_view(&t), &lock));
+    assert_null(lock.digests);
+    assert_int_equal(lock.header.count, n);
     for (size_t i = 0; i < n; i++) {
-        assert_true(str_is(h.tensors[i].name, names[i]));
-        assert_int_equal(h.tensors[i].dtype, 1 + i);
+        assert_true(str_is(lock.header.tensors[i].name, names[i]));
+        assert_int_equal(lock.header.tensors[i].dtype, 1 + i);
     }
     text_release(&t);
     arena_release(&a);
@@ -91,22 +89,21 @@ static void test_characters(void **state)
 static void test_places(void **state)
 {
     struct arena a = {0};
-    struct st_header h;
-    uint8_t(*digests)[LOCK_DIGEST_SIZE];
+    struct lock lock;
     (void)state;
     assert_true(parse(&a,
                       str_c("ttsw-lock 1\n# a\na f32 [3,2]\n#\nb f4 [4]\n"
                             "c u8 [0,9223372036854775807]\nd bool []\n"),
-                      &h, &digests));
-    assert_int_equal(h.count, 4);
-    assert_int_equal(h.tensors[0].header_offset, 16);
-    assert_int_equal(h.tensors[0].rank, 2);
-    assert_int_equal(h.tensors[1].begin, 24);
-    assert_int_equal(h.tensors[1].end, 26);
-    assert_int_equal(h.tensors[2].end, 26);
-    assert_int_equal(h.tensors[3].end, 27);
-    assert_true(parse(&a, str_c("ttsw-lock 1\n"), &h, &digests));
-    assert_int_equal(h.count, 0);
+                      &lock));
+    assert_int_equal(lock.header.count, 4);
+    assert_int_equal(lock.header.tensors[0].header_offset, 16);
+    assert_int_equal(lock.header.tensors[0].rank, 2);
+    assert_int_equal(lock.header.tensors[1].begin, 24);
+    assert_int_equal(lock.header.tensors[1].end, 26);
+    assert_int_equal(lock.header.tensors[2].end, 26);
+    assert_int_equal(lock.header.tensors[3].end, 27);
+    assert_true(parse(&a, str_c("ttsw-lock 1\n"), &lock));
+    assert_int_equal(lock.header.count, 0);
     arena_release(&a);
 }
 
@@ -114,8 +111,7 @@ static void test_name_length(void **state)
 {
     for (size_t more = 0; more < 2; more++) {
         struct arena a = {0};
-        struct st_header h;
-        uint8_t(*digests)[LOCK_DIGEST_SIZE];
+        struct lock lock;
         size_t n = ST_MAX_NAME + more;
         char *name = arena_take(&a, 1, n);
         struct st_tensor x = tensor((struct str){name, n}, TTSB_F32, 1);
@@ -123,7 +119,7 @@ static void test_name_length(void **state)
         memset(name, '\1', n);
         lockfile_begin(&t);
         lockfile_put(&t, &x, NULL);
-        assert_int_equal(parse(&a, text_view(&t), &h, &digests), more == 0);
+        assert_int_equal(parse(&a, text_view(&t), &lock), more == 0);
         text_release(&t);
         arena_release(&a);
     }
@@ -134,26 +130,25 @@ static void test_name_length(void **state)
  * what it spells. */
 static void test_one_byte(void **state)
 {
-    static const char lock[] = "ttsw-lock 1\n"
+    static const char text[] = "ttsw-lock 1\n"
                                "a i64 [] 0123456789abcdeffedcba9876543210\n"
                                "b f32 [12,0] 0123456789abcdef0123456789abcdef\n"
                                "\"c\\u00e9\\ud83d\\ude00 x\" f4 [8] "
                                "00000000000000000000000000000000\n";
     size_t good = 0;
     (void)state;
-    for (size_t i = 0; i < sizeof lock - 1; i++)
+    for (size_t i = 0; i < sizeof text - 1; i++)
         for (int byte = 0; byte < 256; byte++) {
             struct arena a = {0};
-            struct st_header h;
-            uint8_t(*digests)[LOCK_DIGEST_SIZE];
+            struct lock lock;
             struct text t = {0};
-            char copy[sizeof lock];
-            memcpy(copy, lock, sizeof lock);
+            char copy[sizeof text];
+            memcpy(copy, text, sizeof text);
             copy[i] = (char)byte;
-            if (parse(&a, (struct str){copy, sizeof lock - 1}, &h, &digests) &&
-                memchr(copy, '#', sizeof lock) == NULL) {
-                write_all(&t, &h, digests);
-                assert_int_equal(t.n, sizeof lock - 1);
+            if (parse(&a, (struct str){copy, sizeof text - 1}, &lock) &&
+                memchr(copy, '#', sizeof text) == NULL) {
+                write_all(&t, &lock);
+                assert_int_equal(t.n, sizeof text - 1);
                 assert_memory_equal(t.p, copy, t.n);
                 good++;
             }
@@ -165,14 +160,13 @@ static void test_one_byte(void **state)
 
 static void test_every_length(void **state)
 {
-    static const char lock[] = "ttsw-lock 1\na f32 [3]\n\"b c\" f32 [4]\n";
+    static const char text[] = "ttsw-lock 1\na f32 [3]\n\"b c\" f32 [4]\n";
     (void)state;
-    for (size_t n = 0; n < sizeof lock - 1; n++) {
+    for (size_t n = 0; n < sizeof text - 1; n++) {
         struct arena a = {0};
-        struct st_header h;
-        uint8_t(*digests)[LOCK_DIGEST_SIZE];
-        bool whole = n > 0 && lock[n - 1] == '\n';
-        assert_int_equal(parse(&a, (struct str){lock, n}, &h, &digests), whole);
+        struct lock lock;
+        bool whole = n > 0 && text[n - 1] == '\n';
+        assert_int_equal(parse(&a, (struct str){text, n}, &lock), whole);
         arena_release(&a);
     }
 }
