@@ -27,7 +27,8 @@ static const struct command commands[] = {
      "alone.",
      command_header},
     {"inspect", "FILE [PATTERN...]", 1, ANY_NUMBER, "Jstnu",
-     "Lists the tensors of a .ttsb or .safetensors file, a folder, an index or a "
+     "Lists the tensors of a .ttsb or .safetensors file, a folder, an index or "
+     "a "
      "lock.\nOnly headers are read. With patterns (`*`, `?`, `[...]`, quoted "
      "for the\nshell) only tensors whose name matches one.",
      command_inspect},
