@@ -9,33 +9,13 @@
  * in place of {i}, {j} and so on. Exit 0: the same contract id and the same
  * sources, used and dropped.
  */
+#include "diff_spec.h"
+
 #include <inttypes.h>
 
 #include "contract.h"
-#include "diff.h"
-#include "indexset.h"
 #include "meta.h"
 #include "sources.h"
-
-#define SHORT 60 /* what fits on one line */
-
-/* One thing that is not the same; an empty side: it has no such thing. */
-struct change {
-    const char *what; /* "dtype": for programs, too */
-    struct str name, a, b;
-    struct str pattern;                /* the name without its numbers */
-    struct str template_a, template_b; /* a and b, with {i} for them */
-    bool said;
-};
-
-struct spec_diff {
-    struct run *a, *b; /* of A and B */
-    struct arena arena;
-    struct change *p;
-    size_t n, capacity;
-    size_t moved;      /* targets in both whose offset is another */
-    bool same_sources; /* but for reasons */
-};
 
 static struct str keep(struct spec_diff *d, struct text *t)
 {
@@ -305,6 +285,61 @@ static void compare_subtrees(struct spec_diff *d, const struct run *r,
     }
 }
 
+/* --- dropped pieces of splits --- */
+
+/* The first source of a value, or NULL: it is made of zeros. */
+static const struct leaf *first_leaf(const struct step *s)
+{
+    const struct leaf *leaf = s != NULL ? s->leaf : NULL;
+    for (size_t i = 0; s != NULL && leaf == NULL && i < s->part_count; i++)
+        leaf = first_leaf(s->parts[i]);
+    return s == NULL || leaf != NULL ? leaf : first_leaf(s->arg);
+}
+
+/* "h.0.qkv.weight[out 0..4]": a piece that a split drops. */
+static struct str piece_name(struct spec_diff *d, const struct run *r,
+                             const struct trimmed *t, size_t i)
+{
+    const struct leaf *leaf = first_leaf(t->whole);
+    struct str name = leaf != NULL ? source_name(d, r, leaf) : str_c("zeros");
+    return arena_format(&d->arena, "%.*s[%.*s %" PRIu64 "..%" PRIu64 "]",
+                        STR_ARG(name), STR_ARG(t->split->axis), t->ranges[i].lo,
+                        t->ranges[i].lo + t->ranges[i].n);
+}
+
+/* The reason of a dropped piece with this name, or "". */
+static struct str piece_reason(struct spec_diff *d, const struct run *r,
+                               struct str name)
+{
+    for (size_t i = 0; i < r->model.trimmed_count; i++) {
+        const struct trimmed *t = &r->model.trimmed[i];
+        for (size_t k = 0; k < t->split->piece_count; k++)
+            if (t->split->pieces[k].name == NULL &&
+                str_eq(piece_name(d, r, t, k), name))
+                return t->split->pieces[k].reason;
+    }
+    return str_c("");
+}
+
+static void compare_pieces(struct spec_diff *d, const struct run *r,
+                           const struct run *other)
+{
+    for (size_t i = 0; i < r->model.trimmed_count; i++) {
+        const struct trimmed *t = &r->model.trimmed[i];
+        for (size_t k = 0; k < t->split->piece_count; k++) {
+            struct str name, theirs, mine = t->split->pieces[k].reason;
+            if (t->split->pieces[k].name != NULL)
+                continue;
+            name = piece_name(d, r, t, k);
+            theirs = piece_reason(d, other, name);
+            if (r == d->a)
+                add(d, "reason", name, mine, theirs);
+            else if (theirs.n == 0)
+                add(d, "reason", name, theirs, mine);
+        }
+    }
+}
+
 /* --- the rest --- */
 
 static struct str constant_text(struct spec_diff *d,
@@ -394,129 +429,6 @@ static void compare_heads(struct spec_diff *d)
     add(d, "layout", a->model, order_text(d, d->a), order_text(d, d->b));
 }
 
-/* --- printing --- */
-
-static bool same_line(const struct change *x, const struct change *y)
-{
-    return x->what == y->what && str_eq(x->pattern, y->pattern) &&
-           str_eq(x->template_a, y->template_a) &&
-           str_eq(x->template_b, y->template_b);
-}
-
-/* The names of all changes that are the same as number i, folded. */
-static struct name_set fold(struct spec_diff *d, size_t i)
-{
-    struct str *names = arena_new(&d->arena, struct str, d->n - i);
-    struct name_set *sets;
-    size_t n = 0;
-    for (size_t k = i; k < d->n; k++) {
-        if (d->p[k].said || !same_line(&d->p[k], &d->p[i]))
-            continue;
-        names[n++] = d->p[k].name;
-        d->p[k].said = true;
-    }
-    indexset_fold_names(&d->arena, names, n, &sets);
-    sets[0].count = n;
-    if (n == 1)
-        sets[0].text = names[0];
-    return sets[0];
-}
-
-static void put_change(struct text *t, const struct change *c,
-                       struct name_set s)
-{
-    struct str a = s.count > 1 ? c->template_a : c->a;
-    struct str b = s.count > 1 ? c->template_b : c->b;
-    bool is_short = a.n + b.n <= SHORT;
-    text_format(t, "%-8s  ", c->what);
-    diff_put_name(t, s.text);
-    if (a.n == 0 || b.n == 0) {
-        text_format(t, "  only in %c: ", a.n == 0 ? 'B' : 'A');
-        diff_put_name(t, a.n == 0 ? b : a);
-    } else {
-        text_c(t, is_short ? "  " : "\n    A  ");
-        diff_put_name(t, a);
-        text_c(t, is_short ? " -> " : "\n    B  ");
-        diff_put_name(t, b);
-    }
-    text_c(t, "\n");
-}
-
-static void put_side(struct text *t, const char *key, const char *path,
-                     const struct run *r)
-{
-    text_format(t, "\"%s\":{\"contract_id\":\"", key);
-    text_hex(t, r->model.contract_id, 16);
-    text_c(t, "\",\"model\":");
-    meta_string(t, r->spec.model);
-    text_c(t, ",\"path\":");
-    meta_string(t, str_c(path));
-    text_format(t, ",\"revision\":%" PRIu64 "}", r->spec.revision);
-}
-
-static void put_json_change(struct text *t, const struct change *c,
-                            struct name_set s)
-{
-    text_c(t, "{\"a\":");
-    meta_string(t, s.count > 1 ? c->template_a : c->a);
-    text_c(t, ",\"b\":");
-    meta_string(t, s.count > 1 ? c->template_b : c->b);
-    text_format(t, ",\"count\":%zu,\"names\":", s.count);
-    meta_string(t, s.text);
-    text_format(t, ",\"what\":\"%s\"}", c->what);
-}
-
-static bool same_contract(const struct spec_diff *d)
-{
-    return memcmp(d->a->model.contract_id, d->b->model.contract_id, 16) == 0;
-}
-
-static void print_json(struct spec_diff *d, const struct args *args)
-{
-    struct text t = {0};
-    const char *separator = "";
-    text_c(&t, "{");
-    put_side(&t, "a", args->positional[0], d->a);
-    text_c(&t, ",");
-    put_side(&t, "b", args->positional[1], d->b);
-    text_c(&t, ",\"changes\":[");
-    for (size_t i = 0; i < d->n; i++) {
-        if (d->p[i].said)
-            continue;
-        text_c(&t, separator);
-        put_json_change(&t, &d->p[i], fold(d, i));
-        separator = ",";
-    }
-    text_format(&t,
-                "],\"moved\":%zu,\"same_contract\":%s,\"same_sources\":%s}\n",
-                d->moved, same_contract(d) ? "true" : "false",
-                d->same_sources ? "true" : "false");
-    fwrite(t.p, 1, t.n, stdout);
-    text_release(&t);
-}
-
-static void print_text(struct spec_diff *d)
-{
-    struct text t = {0};
-    for (size_t i = 0; i < d->n; i++)
-        if (!d->p[i].said)
-            put_change(&t, &d->p[i], fold(d, i));
-    if (d->moved > 0)
-        text_format(&t, "(%zu targets lie at other offsets)\n", d->moved);
-    if (same_contract(d)) {
-        text_c(&t, "the same contract id ");
-        text_hex(&t, d->a->model.contract_id, 16);
-    } else {
-        text_c(&t, "contract id ");
-        text_hex(&t, d->a->model.contract_id, 16);
-        text_c(&t, " -> ");
-        text_hex(&t, d->b->model.contract_id, 16);
-    }
-    text_format(&t, ", %s sources\n", d->same_sources ? "the same" : "other");
-    fwrite(t.p, 1, t.n, stdout);
-    text_release(&t);
-}
-
 /* --- all of it --- */
 
 static bool compare_specs(struct spec_diff *d, const struct args *args)
@@ -529,11 +441,10 @@ static bool compare_specs(struct spec_diff *d, const struct args *args)
     compare_leaves(d);
     compare_subtrees(d, d->a, d->b);
     compare_subtrees(d, d->b, d->a);
-    if (args->json)
-        print_json(d, args);
-    else
-        print_text(d);
-    return same_contract(d) && d->same_sources;
+    compare_pieces(d, d->a, d->b);
+    compare_pieces(d, d->b, d->a);
+    spec_diff_print(d, args);
+    return spec_diff_same_contract(d) && d->same_sources;
 }
 
 enum exit_code diff_specs(const struct args *args)
