@@ -67,12 +67,17 @@ static uint64_t float_bits(enum ttsb_dtype dtype, const uint8_t *p)
                                : load_u16(p);
 }
 
+/* The distance of two such numbers of `width` bits. */
+static uint64_t bits_between(uint64_t a, uint64_t b, unsigned width)
+{
+    int64_t x = in_order(a, width), y = in_order(b, width);
+    return x > y ? (uint64_t)x - (uint64_t)y : (uint64_t)y - (uint64_t)x;
+}
+
 uint64_t ulp_between(enum ttsb_dtype dtype, const void *a, const void *b)
 {
-    unsigned width = spec_dtype_bits(dtype);
-    int64_t x = in_order(float_bits(dtype, a), width);
-    int64_t y = in_order(float_bits(dtype, b), width);
-    return x > y ? (uint64_t)x - (uint64_t)y : (uint64_t)y - (uint64_t)x;
+    return bits_between(float_bits(dtype, a), float_bits(dtype, b),
+                        spec_dtype_bits(dtype));
 }
 
 /* |a - b| of two integers, exactly, or UINT64_MAX. */
@@ -124,7 +129,9 @@ static uint64_t distance_ulp(const struct metric *m, const struct slab *k,
     struct kernel_range_error lost = {0};
     uint8_t a[8], b[8];
     if (m->a == m->b)
-        return ulp_between(m->a, k->a + i * k->size_a, k->b + i * k->size_b);
+        return bits_between(float_bits(m->a, k->a + i * k->size_a),
+                            float_bits(m->b, k->b + i * k->size_b),
+                            (unsigned)k->size_a * 8);
     kernel_store_f64(m->unit, &k->x[i], 1, a, &lost);
     kernel_store_f64(m->unit, &k->y[i], 1, b, &lost);
     return lost.count > 0 ? UINT64_MAX : ulp_between(m->unit, a, b);
@@ -135,7 +142,7 @@ static double distance(const struct metric *m, const struct slab *k, size_t i,
                        uint64_t *ulp)
 {
     const uint8_t *a = k->a + i * k->size_a, *b = k->b + i * k->size_b;
-    enum value_kind x = value_kind(m->a), y = value_kind(m->b);
+    enum value_kind x = m->kind_a, y = m->kind_b;
     if (x == VALUE_INTEGER && y == VALUE_INTEGER) {
         *ulp =
             integer_distance(m, load_integer(m->a, a), load_integer(m->b, b));
@@ -244,6 +251,8 @@ bool metric_begin(struct metric *m, enum ttsb_dtype a, enum ttsb_dtype b,
                          .opaque = !known,
                          .first = METRIC_NOWHERE,
                          .first_over = METRIC_NOWHERE};
+    m->kind_a = value_kind(a);
+    m->kind_b = value_kind(b);
     if (known && floats)
         m->unit = narrower(a, b);
     kernel_sumsq_init(&m->dd);
@@ -338,12 +347,16 @@ bool metric_is_finite(const struct metric *m)
 
 unsigned metric_bin(uint64_t ulp)
 {
-    unsigned bin = 0;
+    unsigned bits = 0;
     if (ulp < 2)
         return (unsigned)ulp;
-    for (uint64_t most = 1; most < ulp && bin < METRIC_BINS - 2; bin++)
-        most = most << 1;
-    return bin + 1;
+    ulp--; /* 2^k becomes the largest of its bin */
+    for (unsigned half = 32; half > 0; half /= 2)
+        if (ulp >> half != 0) {
+            ulp >>= half;
+            bits += half;
+        }
+    return bits + 2;
 }
 
 void metric_bin_range(unsigned bin, uint64_t *least, uint64_t *most)

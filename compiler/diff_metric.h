@@ -31,10 +31,15 @@ struct tolerance {
     uint64_t ulp;
 };
 
+/* What a dtype's values are to a comparison. */
+enum value_kind { VALUE_OPAQUE, VALUE_INTEGER, VALUE_FLOAT };
+enum value_kind value_kind(enum ttsb_dtype dtype);
+
 /* The figures of a set of pairs of values. */
 struct metric {
     struct tolerance within;
     enum ttsb_dtype a, b;
+    enum value_kind kind_a, kind_b;
     enum ttsb_dtype unit; /* whose last place counts; 0: integers, by 1 */
     bool opaque;          /* a dtype without numbers: bytes are elements */
     uint64_t count;       /* elements so far */
@@ -56,10 +61,6 @@ struct metric {
     uint64_t inf_signs;              /* of both signs */
     uint64_t nan_bits, zero_signs;   /* equal values of other bits */
 };
-
-/* What a dtype's values are to a comparison. */
-enum value_kind { VALUE_OPAQUE, VALUE_INTEGER, VALUE_FLOAT };
-enum value_kind value_kind(enum ttsb_dtype dtype);
 
 /* False if the dtypes cannot be compared: another pair of which one has no
  * numbers. C64 is given as F32, of twice the elements. */
