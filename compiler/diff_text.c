@@ -332,6 +332,8 @@ static void put_proven(struct text *t, struct diff *d)
             for (size_t k = i; k < d->n; k++)
                 if (has_fact(&d->items[k], f->text))
                     names[n++] = d->items[k].name;
+            if (n == 1 && &d->items[i] == diff_first_over(d))
+                continue; /* stands with it */
             text_c(t, fact_word(f));
             put_names(t, d, names, n);
             text_c(t, ": ");
