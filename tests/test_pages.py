@@ -3,7 +3,7 @@
 """The pages of `ttswc explain`: one for each id, and what they show is so.
 
 A page's wrong example is written into an empty folder and its commands are run:
-they must raise the page's id and no other, and the first line must be the one in
+they must raise the page's id and no other but those named there, and the first line must be the one in
 the page. The right example is run in the same way and must pass with nothing
 found. A page that cannot be run says why ("Not run by the tests: ..."). With
 --update the first lines are written into the pages, and a page that said "this
@@ -151,7 +151,8 @@ def raises(page):
     code, err = page.wrong().run()
     want = 0 if page.id[0] != "E" else EXIT_CODES.get(page.id, 1)
     found = {a or b for a, b in FOUND.findall(err)}
-    return "" if (code, found) == (want, {page.id}) else f"{page.id}: exit {code}: {err}"
+    named = set(re.findall(r"^[^ ].*\b([EWN]\d{4})\b", page.sections["Wrong"], re.M))
+    return "" if (code, found) == (want, named | {page.id}) else f"{page.id}: exit {code}: {err}"
 
 
 def passes(page):
