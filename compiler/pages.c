@@ -11,7 +11,9 @@
 #include <stdio.h>
 
 #include "compile.h"
+#include "meta.h"
 #include "suggest.h"
+#include "text.h"
 
 #define NEAREST_MOST 6
 
@@ -31,10 +33,38 @@ static const struct page *find(struct str id)
     return NULL;
 }
 
-static void list_all(void)
+static void put_json(struct text *t, const struct page *p, bool whole)
 {
+    text_format(t, "{\"id\":\"%s\",", p->id);
+    if (whole) {
+        text_c(t, "\"text\":");
+        meta_string(t, p->text);
+        text_c(t, ",");
+    }
+    text_c(t, "\"title\":");
+    meta_string(t, str_c(diag_title(p->id)));
+    text_c(t, "}");
+}
+
+static void list_all(struct text *t, bool json)
+{
+    text_c(t, json ? "[" : "");
     for (const struct page *p = pages; p->id != NULL; p++)
-        printf("%s  %s\n", p->id, diag_title(p->id));
+        if (json) {
+            text_c(t, p != pages ? "," : "");
+            put_json(t, p, false);
+        } else
+            text_format(t, "%s  %s\n", p->id, diag_title(p->id));
+    text_c(t, json ? "]\n" : "");
+}
+
+static void put_page(struct text *t, const struct page *p, bool json)
+{
+    if (json) {
+        put_json(t, p, true);
+        text_c(t, "\n");
+    } else
+        text_str(t, p->text);
 }
 
 /* All ids at the least distance, as far as they are near at all. */
@@ -69,15 +99,19 @@ enum exit_code pages_explain(const struct args *args)
 {
     struct str asked = str_c(args->positional[0]), id;
     const struct page *p;
+    struct text t = {0};
     struct run r;
     run_begin(&r, args);
     id = upper(&r.arena, asked);
     p = find(id);
     if (str_is(id, "IDS"))
-        list_all();
+        list_all(&t, args->json);
     else if (p != NULL)
-        fwrite(p->text.p, 1, p->text.n, stdout);
+        put_page(&t, p, args->json);
     else
         say_unknown(&r, asked, id);
+    if (t.n > 0)
+        fwrite(t.p, 1, t.n, stdout);
+    text_release(&t);
     return run_end(&r);
 }

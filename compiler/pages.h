@@ -19,8 +19,8 @@ struct page {
 extern const struct page pages[];
 
 /* `ttswc explain ID`: prints the page; `explain ids` lists all of them. An id
- * may be in small letters. E0707 for one that there is not, with the nearest
- * ones. */
+ * may be in small letters. --json prints {id, text, title}, or a list of id
+ * and title. E0707 for an id that there is not, with the nearest ones. */
 enum exit_code pages_explain(const struct args *args);
 
 #endif

@@ -14,6 +14,8 @@ In a page `NAME:` and indented lines up to an empty one are a file. Of a
 `= all 0`, `= as other.name` or a law by which values are drawn, `= normal(0, 1)`;
 what the second example does not repeat is as in the first one.
 """
+import functools
+import json
 import math
 import pathlib
 import random
@@ -79,6 +81,22 @@ def tensors(text):
         return pathlib.Path(folder, "x").read_bytes()
 
 
+@functools.cache
+def run(commands, files):
+    """(exit status of the last command, stderr and lines of stdout with an id)"""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files:
+            pathlib.Path(folder, name).write_bytes(content)
+        err = ""
+        for i, command in enumerate(commands):
+            done = subprocess.run([ck.TTSWC, *command], cwd=folder, text=True,
+                                  capture_output=True, stdin=subprocess.DEVNULL)
+            err += done.stderr + "".join(TOLD.findall(done.stdout))
+            if done.returncode != 0 and i + 1 < len(commands):
+                raise AssertionError((command, err))
+        return done.returncode, err
+
+
 class Example:
     """The files, commands and printed line of one half of a page."""
 
@@ -99,18 +117,7 @@ class Example:
                 self.printed = after[4:] if after.startswith("    ") else ""
 
     def run(self):
-        """(exit status of the last command, stderr and lines of stdout with an id)"""
-        with tempfile.TemporaryDirectory() as folder:
-            for name, data in self.files.items():
-                pathlib.Path(folder, name).write_bytes(data)
-            err = ""
-            for i, command in enumerate(self.commands):
-                done = subprocess.run([ck.TTSWC, *command], cwd=folder, text=True,
-                                      capture_output=True, stdin=subprocess.DEVNULL)
-                err += done.stderr + "".join(TOLD.findall(done.stdout))
-                if done.returncode != 0 and i + 1 < len(self.commands):
-                    raise AssertionError((command, err))
-            return done.returncode, err
+        return run(tuple(map(tuple, self.commands)), tuple(self.files.items()))
 
 
 class Page:
@@ -165,7 +172,7 @@ class Pages(unittest.TestCase):
 
     def setUp(self):
         self.pages = [Page(p) for p in sorted(PAGES.iterdir())]
-        self.run = [p for p in self.pages if not p.why_not]
+        self.good = [p for p in self.pages if not p.why_not]
 
     def test_every_id_has_a_page_and_no_other_does(self):
         self.assertEqual([p.path.name for p in self.pages],
@@ -183,30 +190,30 @@ class Pages(unittest.TestCase):
                     self.assertEqual(line, line.rstrip())
 
     def test_wrong_examples_raise_their_id_alone(self):
-        for page in self.run:
+        for page in self.good:
             with self.subTest(page.id):
                 self.assertEqual(raises(page), "")
 
     def test_pages_show_what_is_printed(self):
-        for page in self.run:
+        for page in self.good:
             with self.subTest(page.id):
                 example = page.wrong()
                 self.assertEqual(example.printed, example.run()[1].split("\n")[0])
 
     def test_right_examples_pass(self):
-        for page in self.run:
+        for page in self.good:
             with self.subTest(page.id):
                 self.assertEqual(passes(page), "")
 
     def test_what_is_not_run(self):
         yet = [p for p in self.pages if p.why_not == NOT_YET]
-        print(f"{len(self.run)} of {len(self.pages)} pages are run; not: " +
+        print(f"{len(self.good)} of {len(self.pages)} pages are run; not: " +
               ", ".join(p.id for p in self.pages if p.why_not))
         for page in yet:
             self.assertTrue(page.wrong().commands and page.wrong().files, page.id)
             if not raises(page) and not passes(page):
                 print(f"{page.id} is raised by now: run me with --update")
-        self.assertGreater(len(self.run), 0.8 * len(self.pages))
+        self.assertGreater(len(self.good), 0.8 * len(self.pages))
 
 
 class Explain(unittest.TestCase):
@@ -219,6 +226,13 @@ class Explain(unittest.TestCase):
     def test_lists_ids(self):
         want = "".join(f"{i}  {title}\n" for i, title in sorted(ids().items()))
         self.assertEqual(ck.ttswc("explain", "ids"), (want, ""))
+
+    def test_json(self):
+        title, path = ids()["E0404"], PAGES / "E0404.md"
+        self.assertEqual(json.loads(ck.ttswc("explain", "--json", "e0404")[0]),
+                         {"id": "E0404", "text": path.read_text(), "title": title})
+        self.assertEqual(json.loads(ck.ttswc("explain", "ids", "--json")[0]),
+                         [{"id": i, "title": title} for i, title in sorted(ids().items())])
 
     def test_unknown(self):
         for name, near in (("E0440", "did you mean E0404"), ("e040", "E0401"),
