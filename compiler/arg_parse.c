@@ -24,8 +24,16 @@ static bool read_decimal(struct cursor *c, struct arg *arg)
     for (i = c->at; i < c->end && is_decimal_byte(c, i);)
         i++;
     text = str_cut(c->src->text, c->at, i);
-    if (!decimal_parse(text, &arg->decimal))
+    if (!decimal_parse(text, &arg->decimal)) {
+        if (decimal_is(text)) {
+            struct span at = {c->src, c->at, i};
+            diag_add(c->d, "E0201", diag_at(at),
+                     "`%.*s` is no finite binary64, or rounds to 0",
+                     STR_ARG(text));
+            c->failed = true;
+        }
         return false;
+    }
     arg->id = text;
     c->at = i;
     return true;

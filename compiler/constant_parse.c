@@ -58,6 +58,11 @@ static bool is_zero(struct str s)
     return true;
 }
 
+bool decimal_is(struct str text)
+{
+    return is_decimal(text) && text.n <= MAX_DECIMAL;
+}
+
 bool decimal_parse(struct str text, double *out)
 {
     char buffer[MAX_DECIMAL + 1];

@@ -19,4 +19,7 @@ void constants_read(struct parser *p, const struct node *n, void *into);
  * infinite, or 0 without being 0, and for more than 768 bytes. */
 bool decimal_parse(struct str text, double *out);
 
+/* Whether a text is written as one. */
+bool decimal_is(struct str text);
+
 #endif

@@ -244,11 +244,16 @@ static void judge_boxes(const struct uses *u)
 static void used_twice(const struct uses *u, const struct leaf *leaf,
                        const struct leaf *first)
 {
-    struct diag_item *item = diag_add(
-        u->d, "E0303", leaf->where, "source `%.*s` is %s", STR_ARG(leaf->name),
-        leaf->dropped != first->dropped ? "both used and dropped"
-        : leaf->dropped                 ? "dropped twice"
-                                        : "used twice");
+    const char *how = leaf->dropped != first->dropped ? "both used and dropped"
+                      : leaf->dropped                 ? "dropped twice"
+                                                      : "used twice";
+    bool norm = leaf->stem.n > 0 && str_eq(leaf->stem, first->stem);
+    struct diag_item *item;
+    if (norm && diag_just_said(u->d, "E0303", &leaf->where))
+        return; /* of another tensor of the norm */
+    item = diag_add(u->d, "E0303", leaf->where,
+                    norm ? "the norm at `%.*s` is %s" : "source `%.*s` is %s",
+                    STR_ARG(norm ? leaf->stem : leaf->name), how);
     cover_first_here(u->a, u->d, item, &first->where);
     if (leaf->counter != first->counter)
         diag_help(u->d, item,

@@ -113,6 +113,17 @@ void diag_fix(struct diag *d, struct diag_item *item,
     append(&item->notes, t);
 }
 
+bool diag_just_said(const struct diag *d, const char *id,
+                    const struct diag_where *where)
+{
+    const struct diag_item *item = d->last;
+    return item != NULL && strcmp(item->id, id) == 0 &&
+           item->where.at.src == where->at.src &&
+           item->where.at.begin == where->at.begin &&
+           item->where.at.end == where->at.end &&
+           item->where.use == where->use && item->where.loops == where->loops;
+}
+
 void diag_fact(struct diag_item *item, struct str fact)
 {
     item->fact = fact;

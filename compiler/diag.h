@@ -79,6 +79,11 @@ struct diag_item *diag_add_file(struct diag *d, const char *id, struct str path,
 void diag_label(struct diag *d, struct diag_item *item, struct span at,
                 const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* Whether the latest finding has this id, at this place, under these loops and
+ * uses: then what follows from the same text may go without saying. */
+bool diag_just_said(const struct diag *d, const char *id,
+                    const struct diag_where *where);
+
 /* What must be equal, besides id and place, for findings to fold. */
 void diag_fact(struct diag_item *item, struct str fact);
 

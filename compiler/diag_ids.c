@@ -50,7 +50,7 @@ static const struct {
     {"E0306", "drop matches nothing"},
     {"E0307", "elements used by no piece"},
     {"E0308", "elements used by two pieces"},
-    {"E0309", "common prefix or dot that the spec does not mention"},
+    {"E0309", "names behind another prefix, or without its dot"},
     {"E0310", "other spelling of a norm"},
     {"E0311", "part of a norm"},
     {"E0312", "tied tensor absent"},

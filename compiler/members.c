@@ -96,6 +96,7 @@ struct builder {
     struct diag *d;
     const struct model *m;
     struct nametab paths;
+    struct nametab faults; /* paths of components that are at fault */
     struct member **nodes;
     size_t count, capacity;
     struct member *root;
@@ -142,9 +143,15 @@ static bool lacks_dot(const struct output *o, struct str component)
 static void name_fault(struct builder *b, const struct output *o,
                        struct str component, const char *why)
 {
-    struct diag_item *item = diag_add(
-        b->d, "E0503", o->where, "target `%.*s` cannot be a member: `%.*s`",
-        STR_ARG(o->name), STR_ARG(component));
+    uint32_t once = 0;
+    size_t n = (size_t)(component.p - o->name.p) + component.n;
+    struct diag_item *item;
+    if (component.n > 0 &&
+        !nametab_add(b->a, &b->faults, str_cut(o->name, 0, n), &once))
+        return; /* of a `to:`, say: all below it have the same fault */
+    item = diag_add(b->d, "E0503", o->where,
+                    "target `%.*s` cannot be a member: `%.*s`",
+                    STR_ARG(o->name), STR_ARG(component));
     diag_note(b->d, item, "%s", why);
     if (lacks_dot(o, component))
         diag_help(b->d, item,

@@ -270,6 +270,29 @@ static bool is_beside(struct str prefix, struct str name)
     return str_begins(name, prefix) && parent_length(name) == prefix.n;
 }
 
+/* The component at *at, and *at behind it. */
+static struct str next_part(struct str name, size_t *at)
+{
+    const char *dot = memchr(name.p + *at, '.', name.n - *at);
+    size_t end = dot == NULL ? name.n : (size_t)(dot - name.p);
+    struct str part = str_cut(name, *at, end);
+    *at = end + 1;
+    return part;
+}
+
+/* The same module of another layer is no spelling of this one. */
+static bool has_other_index(struct str a, struct str b)
+{
+    size_t i = 0, j = 0;
+    uint64_t x, y;
+    while (i <= a.n && j <= b.n)
+        if (str_is_index(next_part(a, &i), &x) &
+                str_is_index(next_part(b, &j), &y) &&
+            x != y)
+            return true;
+    return false;
+}
+
 static void hint_add(struct hints *h, const struct leaf *leaf, struct str name,
                      size_t index)
 {
@@ -314,15 +337,17 @@ static void claim_counter(struct arena *a, const struct leaf *leaf,
         claimed[index] = true;
 }
 
-void mismatch_hint_missing(struct arena *a, struct diag *d,
-                           struct diag_item *item, const struct leaf *leaf,
-                           const struct checkpoint *c, bool *claimed)
+struct str mismatch_hint_missing(struct arena *a, struct diag *d,
+                                 struct diag_item *item,
+                                 const struct leaf *leaf,
+                                 const struct checkpoint *c, bool *claimed)
 {
     const struct checkpoint_source *of = &c->sources[leaf->file];
     struct hints h = {0};
     for (size_t i = of->first; i < of->first + of->count && h.near_count < 3;
          i++)
-        if (!claimed[i] && same_shape(leaf, &c->tensors[i]))
+        if (!claimed[i] && same_shape(leaf, &c->tensors[i]) &&
+            !has_other_index(c->tensors[i].name, leaf->name))
             hint_add(&h, leaf, c->tensors[i].name, i);
     /* one slip, one finding: it is not said as unclaimed again */
     if (h.near_count == 1)
@@ -338,4 +363,5 @@ void mismatch_hint_missing(struct arena *a, struct diag *d,
                   "the checkpoint has `%.*s`, of the same shape and neither "
                   "used nor dropped",
                   STR_ARG(h.near[i]));
+    return h.near_count == 1 ? h.near[0] : (struct str){0};
 }

@@ -25,11 +25,12 @@ struct diag_item *mismatch_say_size(struct arena *a, struct diag *d,
                                     const struct checkpoint *c, uint32_t axis,
                                     const struct diag_where *where);
 
-/* Adds to a missing tensor's finding: the indices that are there, unclaimed
- * tensors of the same shape beside it. A single such tensor counts as claimed
- * from then on. */
-void mismatch_hint_missing(struct arena *a, struct diag *d,
-                           struct diag_item *item, const struct leaf *leaf,
-                           const struct checkpoint *c, bool *claimed);
+/* Adds to a missing tensor's finding unclaimed tensors of the same shape beside
+ * it, never one at another index. A single such tensor counts as claimed from
+ * then on, and its name is returned. */
+struct str mismatch_hint_missing(struct arena *a, struct diag *d,
+                                 struct diag_item *item,
+                                 const struct leaf *leaf,
+                                 const struct checkpoint *c, bool *claimed);
 
 #endif

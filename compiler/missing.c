@@ -160,6 +160,82 @@ void missing_count(struct resolution *r, const struct leaf *leaf)
         cover->first_missing = leaf->name;
 }
 
+#define MAX_GROUP 8 /* sources that one name stands for */
+
+/* What one name in the spec stands for, and the checkpoint lacks: a tensor,
+ * or those of a norm. */
+struct lost_norm {
+    struct leaf *p[MAX_GROUP];
+    size_t n;
+};
+
+/* The group that begins with leaf `first`; the others count as reported. */
+static struct lost_norm take_norm(struct resolution *r, size_t first)
+{
+    struct leaf *leaf = r->m->leaves[first];
+    struct lost_norm g = {{leaf}, 1};
+    for (size_t i = first + 1;
+         leaf->stem.n > 0 && i < r->m->leaf_count && i < first + 2 * MAX_GROUP;
+         i++) {
+        struct leaf *other = r->m->leaves[i];
+        if (!str_eq(other->stem, leaf->stem) || g.n == MAX_GROUP ||
+            other->where.at.begin != leaf->where.at.begin ||
+            other->where.loops != leaf->where.loops ||
+            other->where.use != leaf->where.use || other->source != NO_SOURCE ||
+            other->reported || other->counter || other->first_use != other)
+            continue;
+        other->reported = true;
+        g.p[g.n++] = other;
+    }
+    return g;
+}
+
+/* "`a`, `b` and `c`" */
+static struct str norm_text(struct resolution *r, const struct lost_norm *g)
+{
+    struct str text = arena_format(r->a, "`%.*s`", STR_ARG(g->p[0]->name));
+    for (size_t i = 1; i < g->n; i++)
+        text =
+            arena_format(r->a, "%.*s%s`%.*s`", STR_ARG(text),
+                         i + 1 < g->n ? ", " : " and ", STR_ARG(g->p[i]->name));
+    return text;
+}
+
+static void norm_fact(struct resolution *r, struct diag_item *item,
+                      const struct lost_norm *g)
+{
+    struct str text = {0};
+    for (size_t i = 0; i < g->n; i++)
+        text = arena_format(r->a, "%.*s %.*s", STR_ARG(text),
+                            STR_ARG(leaf_tail(r->a, g->p[i])));
+    diag_fact(item, text);
+}
+
+/* Where the first was surely meant as a tensor of another module, that
+ * module's others were meant by the others. */
+static void claim_meant(struct resolution *r, struct diag_item *item,
+                        const struct lost_norm *g, struct str meant)
+{
+    struct str tail = leaf_tail(r->a, g->p[0]);
+    size_t n = meant.n > tail.n ? meant.n - tail.n : 0, found = 0;
+    if (n == 0 || !str_eq(str_cut(meant, n, meant.n), tail))
+        return;
+    for (size_t i = 1; i < g->n; i++) {
+        struct str name = arena_format(r->a, "%.*s%.*s", (int)n, meant.p,
+                                       STR_ARG(leaf_tail(r->a, g->p[i])));
+        uint32_t index;
+        if (!checkpoint_find(r->c, g->p[i]->file, name, &index) ||
+            r->claimed[index])
+            continue;
+        r->claimed[index] = true;
+        found++;
+    }
+    if (found > 0)
+        diag_note(r->d, item, "and %s under `%.*s`",
+                  found + 1 == g->n ? "the others" : "some others", (int)n,
+                  meant.p);
+}
+
 /* Names are often copied whole into a block that has a `from:`: then the
  * tensor is there, and is not said as unclaimed again. */
 static bool note_prefix(struct resolution *r, struct diag_item *item,
@@ -173,6 +249,8 @@ static bool note_prefix(struct resolution *r, struct diag_item *item,
     if (before.n == 0 || !checkpoint_find(r->c, leaf->file, written, &index))
         return false;
     r->claimed[index] = true;
+    if (item == NULL)
+        return true;
     diag_note(r->d, item,
               "`%s%.*s`%s is put before it; without that the name is in the "
               "checkpoint",
@@ -243,39 +321,58 @@ static void say_half(struct resolution *r, const struct leaf *leaf,
             spectral ? "spectral" : "weight");
 }
 
-void missing_say(struct resolution *r, const struct leaf *leaf)
+static void say_stale(struct resolution *r, const struct lost_norm *g)
 {
+    struct diag_item *item = diag_add(
+        r->d, "E0306", g->p[0]->where, "no tensor%s %.*s to drop in %.*s",
+        g->n > 1 ? "s" : "", STR_ARG(norm_text(r, g)),
+        STR_ARG(checkpoint_called(r->a, r->c, g->p[0]->file)));
+    norm_fact(r, item, g);
+    diag_help(r->d, item, "a stale drop: remove it");
+}
+
+static void say_lost(struct resolution *r, const struct lost_norm *g)
+{
+    const struct leaf *leaf = g->p[0], *other = other_half(r, leaf);
+    struct diag_item *item =
+        diag_add(r->d, "E0301", leaf->where, "no tensor%s %.*s in %.*s",
+                 g->n > 1 ? "s" : "", STR_ARG(norm_text(r, g)),
+                 STR_ARG(checkpoint_called(r->a, r->c, leaf->file)));
+    norm_fact(r, item, g);
+    if (other != NULL)
+        diag_note(r->d, item,
+                  "an optional output is absent as a whole; `%.*s` is there",
+                  STR_ARG(other->name));
+    if (note_prefix(r, item, leaf)) {
+        for (size_t i = 1; i < g->n; i++)
+            note_prefix(r, NULL, g->p[i]);
+        return;
+    }
+    if (r->hints++ < MAX_HINTS)
+        claim_meant(
+            r, item, g,
+            mismatch_hint_missing(r->a, r->d, item, leaf, r->c, r->claimed));
+}
+
+void missing_say(struct resolution *r, size_t number)
+{
+    struct leaf *leaf = r->m->leaves[number];
     struct str beside = missing_beside(r, leaf);
-    const struct leaf *other;
-    struct str called = checkpoint_called(r->a, r->c, leaf->file);
-    struct diag_item *item;
+    struct lost_norm g;
     missing_count(r, leaf);
     if (r->partial && !leaf->optional) { /* half an optional pair: an error */
         missing_say_partial(r, leaf);
         return;
     }
-    if (leaf->dropped) {
-        item = diag_add(r->d, "E0306", leaf->where,
-                        "no tensor `%.*s` to drop in %.*s", STR_ARG(leaf->name),
-                        STR_ARG(called));
-        diag_fact(item, leaf_tail(r->a, leaf));
-        diag_help(r->d, item, "a stale drop: remove it");
-        return;
-    }
-    if (beside.n > 0) {
+    if (beside.n > 0 && !leaf->dropped) {
         say_half(r, leaf, beside);
         return;
     }
-    if (r->hints < MAX_HINTS && tied_say(r, leaf))
+    if (!leaf->dropped && r->hints < MAX_HINTS && tied_say(r, leaf))
         return;
-    item = diag_add(r->d, "E0301", leaf->where, "no tensor `%.*s` in %.*s",
-                    STR_ARG(leaf->name), STR_ARG(called));
-    diag_fact(item, leaf_tail(r->a, leaf));
-    other = other_half(r, leaf);
-    if (other != NULL)
-        diag_note(r->d, item,
-                  "an optional output is absent as a whole; `%.*s` is there",
-                  STR_ARG(other->name));
-    if (!note_prefix(r, item, leaf) && r->hints++ < MAX_HINTS)
-        mismatch_hint_missing(r->a, r->d, item, leaf, r->c, r->claimed);
+    g = take_norm(r, number);
+    if (leaf->dropped)
+        say_stale(r, &g);
+    else
+        say_lost(r, &g);
 }

@@ -44,7 +44,8 @@ void missing_say_absent(struct resolution *r, const struct leaf *leaf);
 /* W0301 or E0605 for the outputs of a leaf, or W0301 for a drop. */
 void missing_say_partial(struct resolution *r, const struct leaf *leaf);
 
-/* E0301, E0306 or E0311; in partial mode as above. */
-void missing_say(struct resolution *r, const struct leaf *leaf);
+/* E0301, E0306, E0311 or E0312 for leaf `number` of the model; in partial mode
+ * as above. Other leaves of the same norm count as reported. */
+void missing_say(struct resolution *r, size_t number);
 
 #endif

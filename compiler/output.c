@@ -9,6 +9,7 @@
 #include "cover.h"
 #include "members.h"
 #include "reserved.h"
+#include "suggest.h"
 
 void output_groups(struct arena *a, struct model *m)
 {
@@ -68,6 +69,8 @@ static void order_violated(struct arena *a, struct diag *d,
     struct diag_where where = o->where;
     struct diag_item *item;
     where.at = type_at(m, o);
+    if (diag_just_said(d, "E0404", &where))
+        return; /* of another piece of the split */
     item = diag_add(d, "E0404", where,
                     "output `%.*s` would be stored %.*s; `layout:` says %.*s",
                     STR_ARG(o->name), STR_ARG(axes_text(a, o->type)),
@@ -98,13 +101,22 @@ static void not_in_layout(struct arena *a, struct diag *d,
                           const struct model *m, const struct output *o,
                           struct str axis)
 {
+    size_t n = m->spec->layout_count;
+    struct str *names = arena_new(a, struct str, n), near;
     struct diag_item *item =
         diag_add(d, "E0506", o->where,
                  "`layout:` does not say where axis `%.*s` of `%.*s` goes",
                  STR_ARG(axis), STR_ARG(o->name));
     diag_label(d, item, m->spec->layout_at, "%.*s",
                STR_ARG(spec_layout_text(a, m->spec)));
-    diag_help(d, item, "add `%.*s` to `layout:`", STR_ARG(axis));
+    for (size_t i = 0; i < n; i++)
+        names[i] = m->spec->layout[i].id;
+    near = suggest_nearest(axis, names, n);
+    if (near.n > 0)
+        diag_help(d, item, "did you mean `%.*s`? or add `%.*s` to `layout:`",
+                  STR_ARG(near), STR_ARG(axis));
+    else
+        diag_help(d, item, "add `%.*s` to `layout:`", STR_ARG(axis));
 }
 
 static void check_layout(struct arena *a, struct diag *d, const struct model *m,

@@ -15,6 +15,7 @@
 #include "leftover.h"
 #include "mismatch.h"
 #include "missing.h"
+#include "moved.h"
 #include "prefix.h"
 #include "quantised.h"
 #include "ranges.h"
@@ -307,8 +308,9 @@ static void judge_again(struct resolution *r, const struct leaf *leaf)
         missing_say_partial(r, leaf);
 }
 
-static void judge(struct resolution *r, struct leaf *leaf)
+static void judge(struct resolution *r, size_t number)
 {
+    struct leaf *leaf = r->m->leaves[number];
     struct coverage *cover = missing_cover(r, leaf);
     if (r->prefixed[leaf->file])
         return;
@@ -329,7 +331,7 @@ static void judge(struct resolution *r, struct leaf *leaf)
         return;
     }
     if (leaf->source == NO_SOURCE) {
-        missing_say(r, leaf);
+        missing_say(r, number);
         return;
     }
     if (r->used[leaf->source])
@@ -394,13 +396,14 @@ bool resolve_model(struct arena *a, struct diag *d, struct model *m,
         check_prefix(&r, i);
     dots_check(&(struct dots_run){a, d, m, c, r.claimed, r.prefixed});
     check_spelling(&r);
+    moved_check(&r);
     unclaimed = arena_new(a, size_t, c->source_count);
     quantised_check(&r, unclaimed);
     check_dtypes(&r);
     configuration_check(&r);
     ranges_check_absent(&r);
     for (size_t i = 0; i < m->leaf_count; i++)
-        judge(&r, m->leaves[i]);
+        judge(&r, i);
     subtree_check(&(struct subtree_run){a, d, m, c, r.claimed, r.covers,
                                         r.prefixed, partial});
     share_missing(m);

@@ -5,6 +5,7 @@
 #include "term_parse.h"
 
 #include "arg_parse.h"
+#include "constant_parse.h"
 #include "loop_parse.h"
 
 #define MAX_CALLS 32
@@ -376,8 +377,15 @@ static const struct term *term(struct cursor *c)
         struct diag_item *item =
             diag_add(c->d, "E0405", diag_at(t->at),
                      "a source needs the type it is stored with");
-        diag_help(c->d, item, "write `%.*s [axis=size, ...]`",
-                  STR_ARG(span_text(t->at)));
+        double number;
+        if (decimal_parse(span_text(t->at), &number))
+            diag_help(c->d, item,
+                      "a number is added by `offset(X, %.*s)` and multiplied "
+                      "by `scale(X, %.*s)`",
+                      STR_ARG(span_text(t->at)), STR_ARG(span_text(t->at)));
+        else
+            diag_help(c->d, item, "write `%.*s [axis=size, ...]`",
+                      STR_ARG(span_text(t->at)));
     }
     return t;
 }

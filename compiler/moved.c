@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * moved.c - tries to put components into a missing name, or to take some out.
+ *
+ * One name that is found so proves nothing: a move must explain several, and
+ * nearly all that begin alike.
+ */
+#include "moved.h"
+
+#include "text.h"
+
+#define MAX_TRIED 64 /* names from which a move is guessed */
+
+/* Names that begin with `spec` begin with `there` in the checkpoint. */
+struct move {
+    struct str spec, there;
+    const struct leaf *first;
+    struct str found; /* the first, as the checkpoint has it */
+    size_t have, missing;
+};
+
+static bool is_missing(const struct resolution *r, const struct leaf *leaf)
+{
+    return leaf->file != NO_SOURCE && leaf->source == NO_SOURCE &&
+           !leaf->reported && leaf->first_use == leaf && !leaf->optional &&
+           !leaf->counter && !r->prefixed[leaf->file];
+}
+
+static bool find_moved(const struct resolution *r, const struct move *m,
+                       const struct leaf *leaf, uint32_t *index)
+{
+    struct text name = {0};
+    bool found;
+    text_str(&name, m->there);
+    text_str(&name, str_cut(leaf->name, m->spec.n, leaf->name.n));
+    found = checkpoint_find(r->c, leaf->file, text_view(&name), index);
+    text_release(&name);
+    return found && !r->claimed[*index];
+}
+
+static bool is_moved(const struct resolution *r, const struct move *m,
+                     const struct leaf *leaf)
+{
+    return is_missing(r, leaf) && leaf->file == m->first->file &&
+           str_begins(leaf->name, m->spec);
+}
+
+/* Whether a move explains enough. */
+static bool holds(const struct resolution *r, struct move *m)
+{
+    m->have = m->missing = 0;
+    for (size_t i = 0; i < r->m->leaf_count; i++) {
+        const struct leaf *leaf = r->m->leaves[i];
+        uint32_t index;
+        if (!is_moved(r, m, leaf))
+            continue;
+        m->missing++;
+        m->have += find_moved(r, m, leaf, &index);
+    }
+    return m->have > 1 && m->have * 10 >= m->missing * 9;
+}
+
+/* The end of the component that begins at `at`, with its dot; 0 for the
+ * last. */
+static size_t part_end(struct str name, size_t at)
+{
+    const char *dot = memchr(name.p + at, '.', name.n - at);
+    return dot == NULL ? 0 : (size_t)(dot - name.p) + 1;
+}
+
+/* A prefix more: the tensor begins and ends like the name, and has whole
+ * components between. */
+static bool try_more(const struct resolution *r, struct move *m, size_t at,
+                     struct str there)
+{
+    struct str name = m->first->name;
+    size_t end = part_end(name, at), more;
+    if (there.n <= name.n || end == 0)
+        return false;
+    more = there.n - name.n;
+    if (memcmp(there.p, name.p, at) != 0 || there.p[at + more - 1] != '.' ||
+        memcmp(there.p + at + more, name.p + at, name.n - at) != 0)
+        return false;
+    m->spec = str_cut(name, 0, end);
+    m->there = str_cut(there, 0, end + more);
+    m->found = there;
+    return holds(r, m);
+}
+
+/* A prefix less: components [at, end) of the name are not there. */
+static bool try_less(const struct resolution *r, struct move *m, size_t at,
+                     size_t end)
+{
+    struct str name = m->first->name;
+    uint32_t index;
+    m->spec = str_cut(name, 0, end);
+    m->there = str_cut(name, 0, at);
+    if (!find_moved(r, m, m->first, &index))
+        return false;
+    m->found = r->c->tensors[index].name;
+    return holds(r, m);
+}
+
+static bool find_less(const struct resolution *r, struct move *m)
+{
+    struct str name = m->first->name;
+    for (size_t at = 0, next; (next = part_end(name, at)) > 0; at = next)
+        for (size_t end = next; end > 0; end = part_end(name, end))
+            if (try_less(r, m, at, end))
+                return true;
+    return false;
+}
+
+static bool find_more(const struct resolution *r, struct move *m)
+{
+    const struct checkpoint_source *of = &r->c->sources[m->first->file];
+    struct str name = m->first->name;
+    for (uint32_t i = of->first; i < of->first + of->count; i++) {
+        struct str there = r->c->tensors[i].name;
+        size_t last = name.n;
+        if (r->claimed[i] || there.n <= name.n)
+            continue;
+        while (last > 0 && name.p[last - 1] != '.')
+            last--;
+        if (!str_ends(there, arena_str(r->a, str_cut(name, last, name.n)).p))
+            continue;
+        for (size_t at = 0; at < last; at = part_end(name, at))
+            if (try_more(r, m, at, there))
+                return true;
+    }
+    return false;
+}
+
+static void say(struct resolution *r, const struct move *m)
+{
+    struct diag_where w = {m->first->where.at, m->first->where.use, NULL};
+    struct str called = checkpoint_called(r->a, r->c, m->first->file);
+    struct diag_item *item;
+    if (m->there.n > 0)
+        item = diag_add(r->d, "E0309", w,
+                        "%zu of %zu missing names that begin with `%.*s` are "
+                        "in %.*s, where they begin with `%.*s`",
+                        m->have, m->missing, STR_ARG(m->spec), STR_ARG(called),
+                        STR_ARG(m->there));
+    else
+        item = diag_add(r->d, "E0309", w,
+                        "%zu of %zu missing names that begin with `%.*s` are "
+                        "in %.*s without it",
+                        m->have, m->missing, STR_ARG(m->spec), STR_ARG(called));
+    diag_note(r->d, item, "for example, `%.*s` is `%.*s` there",
+              STR_ARG(m->first->name), STR_ARG(m->found));
+    diag_help(r->d, item, "mend `from:` or `root:`, which are put before it");
+}
+
+static void settle(struct resolution *r, const struct move *m)
+{
+    for (size_t i = 0; i < r->m->leaf_count; i++) {
+        struct leaf *leaf = r->m->leaves[i];
+        uint32_t index;
+        if (!is_moved(r, m, leaf) || !find_moved(r, m, leaf, &index))
+            continue;
+        leaf->reported = true;
+        r->claimed[index] = true;
+    }
+}
+
+void moved_check(struct resolution *r)
+{
+    size_t tried = 0;
+    if (r->partial) /* each output that is lost is named there */
+        return;
+    for (size_t i = 0; i < r->m->leaf_count && tried < MAX_TRIED; i++) {
+        struct move m = {.first = r->m->leaves[i]};
+        if (!is_missing(r, m.first))
+            continue;
+        tried++;
+        if (!find_less(r, &m) && !find_more(r, &m))
+            continue;
+        say(r, &m);
+        settle(r, &m);
+    }
+}
