@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * moved.c - tries to put components into a missing name, or to take some out.
+ * moved.c - tries to put components into a missing name, to take some out, or
+ * to put another word for one.
  *
  * One name that is found so proves nothing: a move must explain several, and
  * nearly all that begin alike.
@@ -9,7 +10,8 @@
 
 #include "text.h"
 
-#define MAX_TRIED 64 /* names from which a move is guessed */
+#define MAX_TRIED 64    /* names from which a move is guessed */
+#define LEAST_RENAMED 3 /* names; for fewer, each is said with its like */
 
 /* Names that begin with `spec` begin with `there` in the checkpoint. */
 struct move {
@@ -131,6 +133,40 @@ static bool find_more(const struct resolution *r, struct move *m)
     return false;
 }
 
+/* Another word for one component, as whole as a component is. */
+static bool try_other(const struct resolution *r, struct move *m, size_t at,
+                      struct str there)
+{
+    struct str name = m->first->name, rest;
+    size_t end = part_end(name, at), other;
+    uint64_t index;
+    if (end == 0 || there.n < at || memcmp(there.p, name.p, at) != 0)
+        return false;
+    rest = str_cut(name, end, name.n);
+    other = part_end(there, at);
+    if (other == 0 || !str_eq(str_cut(there, other, there.n), rest) ||
+        str_is_index(str_cut(name, at, end - 1), &index))
+        return false;
+    m->spec = str_cut(name, 0, end);
+    m->there = str_cut(there, 0, other);
+    m->found = there;
+    return holds(r, m) && m->have >= LEAST_RENAMED;
+}
+
+static bool find_other(const struct resolution *r, struct move *m)
+{
+    const struct checkpoint_source *of = &r->c->sources[m->first->file];
+    struct str name = m->first->name;
+    for (uint32_t i = of->first; i < of->first + of->count; i++) {
+        if (r->claimed[i])
+            continue;
+        for (size_t at = 0, end; (end = part_end(name, at)) > 0; at = end)
+            if (try_other(r, m, at, r->c->tensors[i].name))
+                return true;
+    }
+    return false;
+}
+
 static void say(struct resolution *r, const struct move *m)
 {
     struct diag_where w = {m->first->where.at, m->first->where.use, NULL};
@@ -149,17 +185,20 @@ static void say(struct resolution *r, const struct move *m)
                         m->have, m->missing, STR_ARG(m->spec), STR_ARG(called));
     diag_note(r->d, item, "for example, `%.*s` is `%.*s` there",
               STR_ARG(m->first->name), STR_ARG(m->found));
-    diag_help(r->d, item, "mend `from:` or `root:`, which are put before it");
+    diag_help(r->d, item, "mend the name, or the `from:` or `root:` before it");
 }
 
+/* Optional tensors and counters, too, are nobody's otherwise. */
 static void settle(struct resolution *r, const struct move *m)
 {
     for (size_t i = 0; i < r->m->leaf_count; i++) {
         struct leaf *leaf = r->m->leaves[i];
         uint32_t index;
-        if (!is_moved(r, m, leaf) || !find_moved(r, m, leaf, &index))
+        if (leaf->file != m->first->file || leaf->source != NO_SOURCE ||
+            leaf->reported || !str_begins(leaf->name, m->spec) ||
+            !find_moved(r, m, leaf, &index))
             continue;
-        leaf->reported = true;
+        leaf->reported = !leaf->counter;
         r->claimed[index] = true;
     }
 }
@@ -174,7 +213,7 @@ void moved_check(struct resolution *r)
         if (!is_missing(r, m.first))
             continue;
         tried++;
-        if (!find_less(r, &m) && !find_more(r, &m))
+        if (!find_less(r, &m) && !find_more(r, &m) && !find_other(r, &m))
             continue;
         say(r, &m);
         settle(r, &m);

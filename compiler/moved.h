@@ -3,8 +3,8 @@
  * moved.h - sub-trees of names that a prefix of the checkpoint moves.
  *
  * In: leaves that are not bound, the checkpoint's names. Out: one E0309 where
- * missing names that begin alike are all there with a prefix more, or with
- * one less. Invariant: it is only ever said, never applied.
+ * missing names that begin alike are all there with a prefix more or less, or
+ * with another word for a module. Invariant: it is only ever said, never applied.
  */
 #ifndef TTSW_MOVED_H
 #define TTSW_MOVED_H
