@@ -13,7 +13,8 @@
 #include "origin.h"
 #include "ttsb.h"
 
-#define MAX_WORDS 4
+#define MAX_WORDS 8
+#define MAX_DEPTH 8
 #define MAX_CAUSES 64
 
 /* A definition, and the value that the checkpoint speaks for. */
@@ -49,34 +50,74 @@ static void find_words(const struct expr *e, struct words *w)
     find_words(e->b, w);
 }
 
+/* Definitions that are made of no others. */
+struct roots {
+    const struct binding *p[MAX_WORDS];
+    size_t n;
+};
+
+/* Those that an expression is made of, through all definitions between. */
+static void find_roots(const struct binding *scope, const struct expr *e,
+                       unsigned depth, struct roots *out)
+{
+    struct words w = {0};
+    find_words(e, &w);
+    for (size_t i = 0; i < w.n && depth < MAX_DEPTH; i++) {
+        const struct binding *b = origin_find(scope, w.p[i]);
+        struct words of = {0};
+        bool known = false;
+        if (b == NULL || b->kind != BIND_NUMBER || b->expr == NULL)
+            continue; /* a loop variable, a table */
+        find_words(b->expr, &of);
+        if (of.n > 0)
+            find_roots(b->expr_scope, b->expr, depth + 1, out);
+        for (size_t k = 0; k < out->n; k++)
+            known = known || out->p[k] == b;
+        if (of.n == 0 && !known && out->n < MAX_WORDS)
+            out->p[out->n++] = b;
+    }
+}
+
 /* --- solving --- */
 
-/* The size that `e` has where the words that stand for `b` have a value. */
-static bool try_value(struct search *s, const struct leaf *leaf,
-                      const struct expr *e, const struct binding *b,
-                      int64_t value, int64_t *out)
+/* A definition that is tried with another value. */
+struct trial {
+    const struct binding *of;
+    int64_t value;
+};
+
+/* The value that `e` has then. */
+static bool try_value(struct search *s, const struct binding *scope,
+                      const struct expr *e, const struct trial *t, int64_t *out)
 {
     struct words w = {0};
     struct binding with[MAX_WORDS];
-    struct scope scope = {.a = s->r->a, .d = &s->none, .top = leaf->scope};
+    struct scope inner = {.a = s->r->a, .d = &s->none, .top = scope};
     find_words(e, &w);
     for (size_t i = 0; i < w.n; i++) {
-        if (origin_of(leaf->scope, leaf->where.loops, w.p[i]) != b)
+        const struct binding *b = origin_find(scope, w.p[i]);
+        int64_t value;
+        if (b == NULL || b->kind != BIND_NUMBER)
             continue;
-        with[i] = (struct binding){.outer = scope.top,
+        value = b == t->of ? t->value : b->number;
+        if (b != t->of && b->expr != NULL && b->expr->kind != EXPR_NUMBER &&
+            !try_value(s, b->expr_scope, b->expr, t, &value))
+            return false;
+        with[i] = (struct binding){.outer = inner.top,
                                    .name = w.p[i],
                                    .kind = BIND_NUMBER,
                                    .number = value};
-        scope.top = &with[i];
+        inner.top = &with[i];
     }
-    return scope_eval(&scope, e, out);
+    return scope_eval(&inner, e, out);
 }
 
 static bool fits(struct search *s, const struct leaf *leaf,
                  const struct expr *e, const struct cause *c, int64_t size)
 {
+    struct trial t = {c->of, c->value};
     int64_t got;
-    return c->value > 0 && try_value(s, leaf, e, c->of, c->value, &got) &&
+    return c->value > 0 && try_value(s, leaf->scope, e, &t, &got) &&
            got == size;
 }
 
@@ -85,14 +126,16 @@ static bool solve(struct search *s, const struct leaf *leaf,
                   const struct expr *e, int64_t size, struct cause *c)
 {
     int64_t now = c->of->number, is, twice, product, slope;
-    if (now <= 0 || !try_value(s, leaf, e, c->of, now, &is) || is <= 0)
+    struct trial t = {c->of, now};
+    if (now <= 0 || !try_value(s, leaf->scope, e, &t, &is) || is <= 0)
         return false;
     if (!__builtin_mul_overflow(now, size, &product) && product % is == 0) {
         c->value = product / is;
         if (fits(s, leaf, e, c, size))
             return true;
     }
-    if (!try_value(s, leaf, e, c->of, 2 * now, &twice))
+    t.value = 2 * now;
+    if (!try_value(s, leaf->scope, e, &t, &twice))
         return false;
     slope = (twice - is) / now;
     if (slope == 0 || (size - is) % slope != 0)
@@ -111,15 +154,13 @@ static struct str key_of(const struct binding *const *b)
 static void agree(struct search *s, const struct leaf *leaf,
                   const struct expr *e)
 {
-    struct words w = {0};
-    find_words(e, &w);
-    for (size_t i = 0; i < w.n; i++) {
-        const struct binding *b =
-            origin_of(leaf->scope, leaf->where.loops, w.p[i]);
+    struct roots roots = {0};
+    find_roots(leaf->scope, e, 0, &roots);
+    for (size_t i = 0; i < roots.n; i++) {
         uint32_t one = 1;
-        if (b != NULL && !nametab_find(&s->agreed, key_of(&b), &one))
-            nametab_add(s->r->a, &s->agreed, arena_str(s->r->a, key_of(&b)),
-                        &one);
+        if (!nametab_find(&s->agreed, key_of(&roots.p[i]), &one))
+            nametab_add(s->r->a, &s->agreed,
+                        arena_str(s->r->a, key_of(&roots.p[i])), &one);
     }
 }
 
@@ -145,14 +186,13 @@ static struct cause *cause_of(struct search *s, const struct leaf *leaf,
 {
     const struct expr *e = leaf->written->axes[axis].size;
     struct cause found = {.file = leaf->file, .leaf = leaf, .axis = axis};
-    struct words w = {0};
+    struct roots roots = {0};
     bool any = false;
-    find_words(e, &w);
-    for (size_t i = 0; i < w.n; i++) {
+    find_roots(leaf->scope, e, 0, &roots);
+    for (size_t i = 0; i < roots.n; i++) {
         struct cause c = found;
-        c.of = origin_of(leaf->scope, leaf->where.loops, w.p[i]);
-        if (c.of == NULL || c.of->kind != BIND_NUMBER || has_agreed(s, c.of) ||
-            !solve(s, leaf, e, size, &c))
+        c.of = roots.p[i];
+        if (has_agreed(s, c.of) || !solve(s, leaf, e, size, &c))
             continue;
         if (known(s, &c) != NULL)
             return known(s, &c);
@@ -219,6 +259,18 @@ static bool explain(struct search *s, struct leaf *leaf)
     return n > 0;
 }
 
+/* Whether a size names a definition itself, so that it is labelled already. */
+static bool is_said(const struct leaf *leaf, const struct expr *e,
+                    const struct binding *b)
+{
+    struct words w = {0};
+    find_words(e, &w);
+    for (size_t i = 0; i < w.n; i++)
+        if (origin_of(leaf->scope, leaf->where.loops, w.p[i]) == b)
+            return true;
+    return false;
+}
+
 static void say(struct search *s, const struct cause *c)
 {
     const struct leaf *leaf = c->leaf;
@@ -227,6 +279,9 @@ static void say(struct search *s, const struct cause *c)
     struct diag_where w = {axis->at, leaf->where.use, NULL};
     struct diag_item *item =
         mismatch_say_size(s->r->a, d, leaf, s->r->c, c->axis, &w);
+    if (!is_said(leaf, axis->size, c->of))
+        diag_label(d, item, origin_at(c->of), "%.*s = %" PRId64,
+                   STR_ARG(c->of->name), c->of->number);
     diag_note(d, item,
               "no tensor agrees with `%.*s`, %zu differ%s in sizes that are "
               "made of it",

@@ -25,6 +25,10 @@ static void define_one(struct scope *s, const struct definition *def)
     b.number = def->count > 0 ? table[0] : 0;
     b.table = table;
     b.count = def->count;
+    if (b.kind == BIND_NUMBER) {
+        b.expr = def->exprs[0];
+        b.expr_scope = s->top;
+    }
     scope_define(s, b);
 }
 
@@ -142,8 +146,8 @@ static void define_param(struct expansion *x, struct scope *inner,
     } else {
         scope_eval(&f->scope, def->exprs[0], &v.number);
         v.given_at = def->at;
-        if (def->exprs[0] != NULL && def->exprs[0]->kind == EXPR_ID)
-            v.given = scope_find(&f->scope, def->exprs[0]->id);
+        v.expr = def->exprs[0];
+        v.expr_scope = f->scope.top;
     }
     scope_define(inner, v);
 }

@@ -8,18 +8,24 @@
 
 #define MAX_LABELS 4
 
+const struct binding *origin_find(const struct binding *scope, struct str word)
+{
+    while (scope != NULL && !str_eq(scope->name, word))
+        scope = scope->outer;
+    return scope;
+}
+
 const struct binding *origin_of(const struct binding *scope,
                                 const struct diag_binding *loops,
                                 struct str word)
 {
-    const struct binding *b = scope;
+    const struct binding *b = origin_find(scope, word), *from;
     for (; loops != NULL; loops = loops->outer)
         if (str_eq(loops->name, word))
             return NULL;
-    while (b != NULL && !str_eq(b->name, word))
-        b = b->outer;
-    while (b != NULL && b->given != NULL)
-        b = b->given;
+    while (b != NULL && b->expr != NULL && b->expr->kind == EXPR_ID &&
+           (from = origin_find(b->expr_scope, b->expr->id)) != NULL)
+        b = from;
     return b;
 }
 

@@ -11,6 +11,9 @@
 
 #include "scope.h"
 
+/* The definition of a word, or NULL. */
+const struct binding *origin_find(const struct binding *scope, struct str word);
+
 /* The definition of a word, behind all parameters; NULL for a loop variable
  * among `loops` and for what is not defined. */
 const struct binding *origin_of(const struct binding *scope,

@@ -28,10 +28,11 @@ struct binding {
     const int64_t *table;
     size_t count; /* of the table */
     bool *used;   /* set when it is looked up; may be NULL */
-    /* Of a parameter: where `with:` gives it, and the definition that it
-     * gives, if it is one word. */
+    /* Where its value is given, if not at `at`; the expression that it is the
+     * value of, and that one's scope, if it has one. */
     struct span given_at;
-    const struct binding *given;
+    const struct expr *expr;
+    const struct binding *expr_scope;
 };
 
 /* A range of a loop while its variable runs, under one set of outer values. */

@@ -80,7 +80,7 @@ class CommandLine(unittest.TestCase):
         out, err = ck.ttswc(
             "check", FULL, ck.FIXTURES / "bigvgan" / "bigvgan_tiny.safetensors",
             code=1)
-        self.assertIn("another model configuration", err)
+        self.assertIn("another configuration (64 vs 1536)", err)
         self.assertIn("in this use", err)
 
     def test_usage(self):
