@@ -14,7 +14,8 @@
 
 #include "diff.h"
 
-#define LEAST 4 /* elements that are not 0, before a factor means anything */
+#define LEAST 4 /* elements (for a factor: that are not 0) that mean anything  \
+                 */
 #define CHUNK 1024
 
 struct operation {
@@ -165,6 +166,8 @@ static bool factor(struct diff *d, const struct diff_bytes *k)
 void diff_computed(struct diff *d, const struct diff_bytes *k)
 {
     static const double offsets[] = {1, -1};
+    if (k->ta->elements < LEAST)
+        return;
     if (is_negated(k)) {
         diff_fact(d, &k->x->facts, "negated",
                   "B is A negated (all %" PRIu64 " elements, bit for bit)",

@@ -378,7 +378,8 @@ static void put_total(struct text *t, const struct diff *d)
     const char *separator = "";
     for (size_t i = 0; i < d->n; i++)
         counts[diff_verdict(d, &d->items[i])]++;
-    text_format(t, "%zu tensor%s: ", d->n, d->n == 1 ? "" : "s");
+    text_format(t, "%zu tensor%s%s", d->n, d->n == 1 ? "" : "s",
+                d->n > 0 ? ": " : "");
     for (int v = 0; v < DIFF_VERDICTS; v++) {
         if (counts[v] == 0)
             continue;

@@ -211,6 +211,8 @@ class Facts(Folder):
         self.assertEqual(self.facts([1.5], [3.0]), [])
         self.assertEqual(self.facts([0.0] * 9 + [1.5], [0.0] * 9 + [3.0]), [])
         self.assertEqual(self.facts(a, [x * x for x in a]), [])
+        for b in ([-1.5], [2.5], [0.5]):
+            self.assertEqual(self.facts([1.5], b), [])
 
     def test_rounded(self):
         a = noise(50)
