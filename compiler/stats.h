@@ -25,7 +25,7 @@ struct stats_row {
     uint8_t digest[16]; /* of dtype, shape and bytes; for equal tensors */
     struct tally tally;
     /* Of `N.weight_g` and `N.weight_v` (or parametrized) both: whether g is
-     * the norm of v, rounded to g's dtype, at each kept index. */
+     * the norm of v at each kept index, as near as stats_pairs.h says. */
     bool untrained_norm;
 };
 

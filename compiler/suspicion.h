@@ -24,7 +24,8 @@ struct kin {
 };
 
 struct finder {
-    struct arena *a;
+    struct arena *a;   /* of one search, given back behind it */
+    struct arena *out; /* what is found */
     const struct stats *s;
     struct kin *kin;     /* per row */
     uint32_t *in_family; /* rows per family */
@@ -39,6 +40,7 @@ struct row_list {
     size_t n;
 };
 
+/* `a` keeps what all searches share; a search has f->a for its own. */
 void finder_init(struct finder *f, struct arena *a, const struct stats *s);
 
 /* The rows sorted by layer or by family, in file order within one. */

@@ -52,15 +52,19 @@ static uint32_t number_of(struct arena *a, struct nametab *t, struct str key)
 
 void finder_init(struct finder *f, struct arena *a, const struct stats *s)
 {
+    struct arena names = {0};
     struct nametab families = {0}, layers = {0};
-    *f = (struct finder){.a = a, .s = s};
+    *f = (struct finder){.s = s};
     f->kin = arena_new(a, struct kin, s->n);
+    nametab_reserve(&names, &families, s->n);
+    nametab_reserve(&names, &layers, s->n);
     for (size_t i = 0; i < s->n; i++) {
         struct kin *k = &f->kin[i];
         struct str name = s->rows[i].name;
         size_t last;
-        k->family = number_of(a, &families, pattern_of(a, name, &last));
-        k->layer = number_of(a, &layers, str_cut(name, 0, last));
+        k->family =
+            number_of(&names, &families, pattern_of(&names, name, &last));
+        k->layer = number_of(&names, &layers, str_cut(name, 0, last));
         k->numbered = last > 0;
     }
     f->families = (uint32_t)families.count;
@@ -68,6 +72,7 @@ void finder_init(struct finder *f, struct arena *a, const struct stats *s)
     f->in_family = arena_new(a, uint32_t, f->families);
     for (size_t i = 0; i < s->n; i++)
         f->in_family[f->kin[i].family]++;
+    arena_release(&names);
 }
 
 uint32_t *finder_order(struct finder *f, bool by_layer)
@@ -113,13 +118,13 @@ void finder_add(struct finder *f, const char *id, struct row_list rows,
     struct suspicion *s;
     if (list->n == f->capacity)
         list->p =
-            arena_grow(f->a, list->p, sizeof *list->p, list->n, &f->capacity);
+            arena_grow(f->out, list->p, sizeof *list->p, list->n, &f->capacity);
     s = &list->p[list->n++];
     *s = (struct suspicion){.id = id, .n = rows.n};
-    s->rows = arena_new(f->a, uint32_t, rows.n);
+    s->rows = arena_new(f->out, uint32_t, rows.n);
     memcpy(s->rows, rows.p, rows.n * sizeof *rows.p);
-    s->text = taken(f->a, line);
-    s->notes = taken(f->a, notes);
+    s->text = taken(f->out, line);
+    s->notes = taken(f->out, notes);
 }
 
 void finder_names(struct finder *f, struct text *t, struct row_list rows)

@@ -17,9 +17,9 @@
 #include "suspicion_law.h"
 
 #define NO_LAW 255
-/* A tensor without siblings is only believed where it has that many elements,
- * and where others of the file follow the same law. */
-#define LONE_LEAST 16384
+/* Siblings of fewer elements than LAW_LARGE each must all follow, so many at
+ * least, and have as many together. */
+#define SMALL_SIBLINGS 5
 
 enum reason { BY_SIBLINGS, BY_LAYER, BY_FILE, REASONS };
 
@@ -44,7 +44,7 @@ static void follow(struct fresh *s, uint32_t row)
     for (unsigned i = 0; i < LAWS; i++) {
         struct law law = law_at(s, row, i);
         struct misfit m = law_misfit(&law, &s->f->s->rows[row]);
-        s->follows[row][i] = law_fits(&m);
+        s->follows[row][i] = law_fits(&m, LAW_ERRORS);
     }
 }
 
@@ -73,11 +73,11 @@ static bool agree(struct fresh *s, const uint8_t *laws)
         if (laws[row] / SPREADS == SCALE_CLASSIC)
             law = law_scaled(law, std);
         s->misfits[k] = law_misfit(&law, &s->f->s->rows[row]);
-        if (!law_fits(&s->misfits[k]))
+        if (!law_fits(&s->misfits[k], LAW_ERRORS))
             return false;
     }
     all = law_pooled(s->misfits, s->some.n);
-    return law_fits(&all);
+    return law_fits(&all, LAW_ERRORS);
 }
 
 static void mark(struct fresh *s, const uint8_t *laws, enum reason reason)
@@ -88,6 +88,44 @@ static void mark(struct fresh *s, const uint8_t *laws, enum reason reason)
             continue;
         s->law[row] = laws[row];
         s->reason[row] = (uint8_t)reason;
+    }
+}
+
+/* Whether a trained matrix of that size can pass for one of law i. */
+static bool is_small(const struct fresh *s, uint32_t row, unsigned i)
+{
+    return i % SPREADS != SPREAD_UNIFORM &&
+           s->f->s->rows[row].tally.count < LAW_LARGE;
+}
+
+/* Whether the rows in `some`, of a family of n, say enough. */
+static bool is_enough(const struct fresh *s, size_t n, unsigned i)
+{
+    uint64_t elements = 0;
+    bool small = false;
+    for (size_t k = 0; k < s->some.n; k++) {
+        uint32_t row = s->some.p[k];
+        small = small || is_small(s, row, i);
+        elements += s->f->s->rows[row].tally.count;
+    }
+    return !small ||
+           (s->some.n == n && n >= SMALL_SIBLINGS && elements >= LAW_LARGE);
+}
+
+/* Siblings of those that were marked, by chance a little further off. */
+static void admit(struct fresh *s, const uint32_t *rows, size_t n, unsigned i)
+{
+    for (size_t k = 0; k < n; k++) {
+        struct law law = law_at(s, rows[k], i);
+        struct misfit m;
+        if (s->law[rows[k]] != NO_LAW || !finder_judges(s->f, rows[k]) ||
+            i / SPREADS == SCALE_CLASSIC)
+            continue;
+        m = law_misfit(&law, &s->f->s->rows[rows[k]]);
+        if (!law_fits(&m, LAW_ADMITTED))
+            continue;
+        s->law[rows[k]] = (uint8_t)i;
+        s->reason[rows[k]] = BY_SIBLINGS;
     }
 }
 
@@ -102,8 +140,11 @@ static void siblings(struct fresh *s, const uint32_t *rows, size_t n,
         laws[rows[k]] = (uint8_t)i;
         s->some.p[s->some.n++] = rows[k];
     }
-    if (agree(s, laws))
-        mark(s, laws, BY_SIBLINGS);
+    if (!is_enough(s, n, i) || !agree(s, laws))
+        return;
+    mark(s, laws, BY_SIBLINGS);
+    if (!is_small(s, rows[0], i))
+        admit(s, rows, n, i);
 }
 
 /* Matrices of one layer that follow a law with a scale of its own, or all of
@@ -116,7 +157,7 @@ static void layer(struct fresh *s, const uint32_t *rows, size_t n,
     s->some.n = 0;
     for (size_t k = 0; k < n; k++) {
         unsigned i = first;
-        while (i < end && !s->follows[rows[k]][i])
+        while (i < end && (!s->follows[rows[k]][i] || is_small(s, rows[k], i)))
             i++;
         if (i == end)
             continue;
@@ -162,8 +203,7 @@ static void by_file(struct fresh *s)
         if (s->law[row] != NO_LAW)
             marked[s->law[row]]++;
     for (size_t row = 0; row < s->f->s->n; row++) {
-        if (s->law[row] != NO_LAW ||
-            s->f->s->rows[row].tally.count < LONE_LEAST)
+        if (s->law[row] != NO_LAW || s->f->s->rows[row].tally.count < LAW_LARGE)
             continue;
         for (unsigned i = 0; i < SCALE_CLASSIC * SPREADS; i++) {
             if (!s->follows[row][i] || marked[i] < SUSPICION_AGREE)
@@ -205,6 +245,11 @@ static void by_weights(struct fresh *s)
 {
     const struct stats *all = s->f->s;
     struct nametab names = {0};
+    bool any = false;
+    for (uint32_t row = 0; row < all->n; row++)
+        any = any || s->law[row] != NO_LAW;
+    if (!any)
+        return;
     nametab_reserve(s->f->a, &names, all->n);
     for (uint32_t row = 0; row < all->n; row++) {
         uint32_t number = row;
@@ -222,7 +267,7 @@ static void by_weights(struct fresh *s)
             continue;
         law = law_bias(fan);
         m = law_misfit(&law, &all->rows[row]);
-        if (!law_fits(&m))
+        if (!law_fits(&m, LAW_ERRORS))
             continue;
         s->law[row] = SCALE_TORCH_IN * SPREADS + SPREAD_UNIFORM;
         s->reason[row] = s->reason[weight];
@@ -267,9 +312,9 @@ static void text_laws(struct text *t, const struct fresh *s,
 
 static void say(struct fresh *s, struct row_list rows)
 {
-    static const char *const why[REASONS] = {"siblings agree",
-                                             "matrices of one layer agree",
-                                             "other tensors of the file agree"};
+    static const char *const why[REASONS] = {
+        "siblings agree", "matrices of one layer agree",
+        "other tensors of the file follow it"};
     struct text line = {0}, notes = {0};
     finder_names(s->f, &line, rows);
     text_c(&line, rows.n == 1 ? " looks" : " look");
@@ -278,8 +323,8 @@ static void say(struct fresh *s, struct row_list rows)
     text_c(&notes, "as drawn by: ");
     text_laws(&notes, s, &rows);
     text_format(&notes,
-                "\nevery figure is what that gives for so many "
-                "elements, and %s",
+                "\nmean, std, skewness, kurtosis, largest value and octaves "
+                "are what that gives for so many elements, and %s",
                 why[s->reason[rows.p[0]]]);
     finder_add(s->f, "W0610", rows, &line, &notes);
 }

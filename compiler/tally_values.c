@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "body_cast.h"
 #include "kernels.h"
 
 /* An 8-bit float: sign, exponent, mantissa. */
@@ -83,14 +84,21 @@ static void load_f32(const uint8_t *src, size_t n, double *dst)
     }
 }
 
+static void load_f16(const uint8_t *src, size_t n, double *dst)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits = body_widen_f16(body_u16(src, i));
+        float v;
+        memcpy(&v, &bits, sizeof v);
+        dst[i] = (double)v;
+    }
+}
+
 static void load_bf16(const uint8_t *src, size_t n, double *dst)
 {
     for (size_t i = 0; i < n; i++) {
-        uint16_t half;
-        uint32_t bits;
+        uint32_t bits = (uint32_t)body_u16(src, i) << 16;
         float v;
-        memcpy(&half, src + 2 * i, sizeof half);
-        bits = (uint32_t)half << 16;
         memcpy(&v, &bits, sizeof v);
         dst[i] = (double)v;
     }
@@ -130,10 +138,12 @@ bool values_known(enum ttsb_dtype dtype)
 
 bool values_load(enum ttsb_dtype dtype, const void *src, size_t n, double *dst)
 {
-    if (dtype == TTSB_F16 || dtype == TTSB_F64)
+    if (dtype == TTSB_F64)
         return kernel_load_f64(dtype, src, n, dst);
     if (dtype == TTSB_F32)
         load_f32(src, n, dst);
+    else if (dtype == TTSB_F16)
+        load_f16(src, n, dst);
     else if (dtype == TTSB_BF16)
         load_bf16(src, n, dst);
     else if (is_f8(dtype))

@@ -18,8 +18,8 @@
 
 /* Of test_known_bits; the exact figures differ in the last digit. */
 #define KNOWN_MEAN 0x1.fffffffffbeabp+25
-#define KNOWN_M2 0x1.5bb15b6283708p+17
-#define KNOWN_M3 0x1.2205adb437e05p+8
+#define KNOWN_M2 0x1.5bb15b628371dp+17
+#define KNOWN_M3 0x1.2205adb437e0fp+8
 #define KNOWN_M4 0x1.3925eae8034dcp+17
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
