@@ -14,8 +14,9 @@
 
 #include "diff.h"
 
-#define LEAST 4 /* elements (for a factor: that are not 0) that mean anything  \
-                 */
+#define LEAST                                                                  \
+    4 /* elements (for a factor: that are not 0) that mean anything            \
+       */
 #define CHUNK 1024
 
 struct operation {

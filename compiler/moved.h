@@ -4,7 +4,8 @@
  *
  * In: leaves that are not bound, the checkpoint's names. Out: one E0309 where
  * missing names that begin alike are all there with a prefix more or less, or
- * with another word for a module. Invariant: it is only ever said, never applied.
+ * with another word for a module. Invariant: it is only ever said, never
+ * applied.
  */
 #ifndef TTSW_MOVED_H
 #define TTSW_MOVED_H

@@ -93,7 +93,8 @@ struct stats_watch *stats_watch_begin(struct arena *a, const struct model *m,
 {
     struct stats_watch *w = arena_new(a, struct stats_watch, 1);
     w->model = m;
-    w->hook = (struct watch){see_source, see_output, w};
+    w->hook = (struct watch){
+        .source = see_source, .output = see_output, .context = w};
     w->of_source = arena_new(a, struct stats_follow, c->count);
     w->of_output = arena_new(a, struct stats_follow, m->output_count);
     list_sources(a, w, c);
