@@ -23,7 +23,10 @@ static enum exit_code usage(const char *what)
 
 static bool compare(struct diff *d)
 {
-    return diff_pair(d) && diff_run(d) && diff_facts(d);
+    struct diag *findings = &d->r->diag;
+    return tensors_have_values(findings, &d->a) &&
+           tensors_have_values(findings, &d->b) && diff_pair(d) &&
+           diff_run(d) && diff_facts(d);
 }
 
 static enum exit_code diff_files(const struct args *args)

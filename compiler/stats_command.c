@@ -54,7 +54,7 @@ enum exit_code command_stats(const struct args *args)
         paths[i] = str_c(args->positional[i]);
     if (!tensors_open(&r.arena, &r.diag, paths, (size_t)args->count, &t))
         return run_end(&r);
-    if (choose(&r, args, &t, &chosen)) {
+    if (tensors_have_values(&r.diag, &t) && choose(&r, args, &t, &chosen)) {
         struct stats_request q = {&t,       chosen.index, chosen.count,
                                   paths[0], args->jobs,   args->progress};
         if (stats_read(&r.arena, &r.diag, &q, &s))
