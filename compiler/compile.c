@@ -102,6 +102,8 @@ bool run_may_write(struct run *r, const char *output,
     for (const struct spec_file *f = r->spec.files; ok && f != NULL;
          f = f->next)
         ok = run_is_apart(r, output, f->source.path);
+    for (size_t i = 0; ok && i < r->spec.expect_count; i++)
+        ok = run_is_apart(r, output, r->spec.expects[i].path);
     return ok;
 }
 
