@@ -125,7 +125,7 @@ static bool fits(struct search *s, const struct leaf *leaf,
 static bool solve(struct search *s, const struct leaf *leaf,
                   const struct expr *e, int64_t size, struct cause *c)
 {
-    int64_t now = c->of->number, is, twice, product, slope;
+    int64_t now = c->of->number, is, twice, product;
     struct trial t = {c->of, now};
     if (now <= 0 || !try_value(s, leaf->scope, e, &t, &is) || is <= 0)
         return false;
@@ -137,10 +137,10 @@ static bool solve(struct search *s, const struct leaf *leaf,
     t.value = 2 * now;
     if (!try_value(s, leaf->scope, e, &t, &twice))
         return false;
-    slope = (twice - is) / now;
-    if (slope == 0 || (size - is) % slope != 0)
+    if (twice == is || __builtin_mul_overflow(size - is, now, &product) ||
+        product % (twice - is) != 0)
         return false;
-    c->value = now + (size - is) / slope;
+    c->value = now + product / (twice - is);
     return fits(s, leaf, e, c, size);
 }
 

@@ -259,8 +259,10 @@ static bool same_shape(const struct leaf *leaf, const struct st_tensor *t)
 
 /* What a missing name may have been meant to be. */
 struct hints {
-    struct str near[3]; /* of the same module */
-    struct str slip;    /* elsewhere: at most two letters differ */
+    struct str near[3];  /* of the same module */
+    struct str slip;     /* elsewhere: at most two letters differ */
+    struct str other[3]; /* of another module, the rest being equal */
+    size_t other_count, other_last;
     size_t near_count, slip_count, slip_distance;
     size_t near_last, slip_first; /* their tensors */
 };
@@ -285,12 +287,21 @@ static bool has_other_index(struct str a, struct str b)
 {
     size_t i = 0, j = 0;
     uint64_t x, y;
-    while (i <= a.n && j <= b.n)
-        if (str_is_index(next_part(a, &i), &x) &
-                str_is_index(next_part(b, &j), &y) &&
-            x != y)
+    while (i <= a.n && j <= b.n) {
+        bool first = str_is_index(next_part(a, &i), &x);
+        if (str_is_index(next_part(b, &j), &y) && first && x != y)
             return true;
+    }
     return false;
+}
+
+/* All components but one are equal. */
+static bool is_renamed(struct str a, struct str b)
+{
+    size_t i = 0, j = 0, different = 0;
+    while (i <= a.n && j <= b.n)
+        different += !str_eq(next_part(a, &i), next_part(b, &j));
+    return i > a.n && j > b.n && different == 1;
 }
 
 static void hint_add(struct hints *h, const struct leaf *leaf, struct str name,
@@ -304,6 +315,10 @@ static void hint_add(struct hints *h, const struct leaf *leaf, struct str name,
         h->near_last = index;
         return;
     }
+    if (h->other_count < 3 && is_renamed(wanted, name)) {
+        h->other_last = index;
+        h->other[h->other_count++] = name;
+    }
     distance = longer - shorter > 2 ? 3 : suggest_distance(name, wanted, 2);
     if (distance > 2 || (h->slip_count > 0 && distance > h->slip_distance))
         return;
@@ -315,6 +330,15 @@ static void hint_add(struct hints *h, const struct leaf *leaf, struct str name,
     h->slip = name;
     h->slip_distance = distance;
     h->slip_first = index;
+}
+
+/* Where nothing is nearer. */
+static void take_others(struct hints *h, bool *claimed)
+{
+    memcpy(h->near, h->other, sizeof h->near);
+    h->near_count = h->other_count;
+    if (h->near_count == 1)
+        claimed[h->other_last] = true;
 }
 
 /* Where a tensor is surely meant as a vector of a BatchNorm, the counter beside
@@ -356,6 +380,8 @@ struct str mismatch_hint_missing(struct arena *a, struct diag *d,
         claimed[h.slip_first] = true;
     if (h.near_count == 0 && h.slip_count > 0)
         h.near[h.near_count++] = h.slip;
+    else if (h.near_count == 0)
+        take_others(&h, claimed);
     if (h.near_count == 1)
         claim_counter(a, leaf, c, claimed, h.near[0]);
     for (size_t i = 0; i < h.near_count; i++)

@@ -117,14 +117,14 @@ static bool find_more(const struct resolution *r, struct move *m)
 {
     const struct checkpoint_source *of = &r->c->sources[m->first->file];
     struct str name = m->first->name;
+    size_t last = name.n;
+    while (last > 0 && name.p[last - 1] != '.')
+        last--;
     for (uint32_t i = of->first; i < of->first + of->count; i++) {
         struct str there = r->c->tensors[i].name;
-        size_t last = name.n;
-        if (r->claimed[i] || there.n <= name.n)
-            continue;
-        while (last > 0 && name.p[last - 1] != '.')
-            last--;
-        if (!str_ends(there, arena_str(r->a, str_cut(name, last, name.n)).p))
+        size_t tail = name.n - last;
+        if (r->claimed[i] || there.n <= name.n ||
+            memcmp(there.p + there.n - tail, name.p + last, tail) != 0)
             continue;
         for (size_t at = 0; at < last; at = part_end(name, at))
             if (try_more(r, m, at, there))
