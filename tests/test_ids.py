@@ -10,12 +10,12 @@ import re
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# No spec and no checkpoint raises these: the file with the test, and its name.
-ELSEWHERE = {}
+# No finding has these: the file with the test, and its name. N0701 stands in
+# the table of `stats`, where it is information.
+ELSEWHERE = {"N0701": ("tests/test_stats.py", "test_classic_rule")}
 # Their numbers are taken; the manual has a `~` before them. Once a file of the
 # compiler raises one, it needs a case and leaves this list.
-PLANNED = {"E0604", "W0610", "W0611", "W0612", "W0613", "W0614", "W0615",
-           "N0701", "N0702", "N0703", "N0704"}
+PLANNED = set()
 # Ids of the past, which nothing may raise again.
 RETIRED = {"E0211", "W0605"}
 ID = r"[EWN]0[0-9]{3}"
@@ -72,7 +72,8 @@ class Ids(unittest.TestCase):
         self.assertEqual(len(ids), len(set(ids)))
         self.assertEqual(RETIRED & set(ids), set())
         self.assertEqual(raised() - set(ids), set())
-        self.assertEqual(set(ids) - raised() - PLANNED, set(), "nothing raises them")
+        self.assertEqual(set(ids) - raised() - PLANNED - set(ELSEWHERE), set(),
+                         "nothing raises them")
 
     def test_manual(self):
         text = (ROOT / "specs/README.md").read_text()
