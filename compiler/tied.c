@@ -7,31 +7,59 @@
  */
 #include "tied.h"
 
-#include <strings.h>
-
-/* Whether a name has one of the words, in any case. */
-static bool has_word(struct str name, const char *const *words)
+/* What a matrix is the weight of: the component before `.weight`; empty for
+ * other names. */
+static struct str module_of(struct str name)
 {
-    for (; *words != NULL; words++) {
-        size_t n = strlen(*words);
-        for (size_t i = 0; i + n <= name.n; i++)
-            if (strncasecmp(name.p + i, *words, n) == 0)
-                return true;
-    }
-    return false;
+    size_t from, end = name.n - strlen(".weight");
+    if (!str_ends(name, ".weight"))
+        return (struct str){0};
+    for (from = end; from > 0 && name.p[from - 1] != '.';)
+        from--;
+    return str_cut(name, from, end);
 }
 
-static bool is_embedding(struct str name)
+static bool is_one_of(struct str word, const char *const *words)
 {
-    static const char *const words[] = {"emb", "wte", "shared", "vocab", NULL};
-    return has_word(name, words);
+    while (*words != NULL && !str_is(word, *words))
+        words++;
+    return *words != NULL;
 }
 
-static bool is_head(struct str name)
+static bool is_embedding(struct str module)
 {
-    static const char *const words[] = {"head", "logit",   "output",
-                                        "proj", "decoder", NULL};
-    return has_word(name, words);
+    static const char *const words[] = {"embed_tokens",
+                                        "wte",
+                                        "word_embeddings",
+                                        "tok_embeddings",
+                                        "token_embedding",
+                                        "embed",
+                                        "text_embedding",
+                                        "mel_embedding",
+                                        "embedding",
+                                        "emb",
+                                        "embeddings",
+                                        "shared",
+                                        NULL};
+    return is_one_of(module, words);
+}
+
+static bool is_head(struct str module)
+{
+    static const char *const words[] = {
+        "lm_head",   "head",    "text_head", "mel_head",          "output",
+        "embed_out", "decoder", "out_proj",  "output_projection", "proj_out",
+        "logits",    NULL};
+    return is_one_of(module, words);
+}
+
+/* An embedding and a head, or two embeddings of other names. */
+static bool are_tied(struct str x, struct str y)
+{
+    struct str a = module_of(x), b = module_of(y);
+    return !str_eq(a, b) &&
+           ((is_embedding(a) && is_embedding(b)) ||
+            (is_embedding(a) && is_head(b)) || (is_head(a) && is_embedding(b)));
 }
 
 static bool same_type(const struct resolution *r, const struct leaf *leaf,
@@ -62,9 +90,7 @@ static const struct leaf *find_twin(const struct resolution *r,
         if (other->file == leaf->file && other->source != NO_SOURCE &&
             !other->dropped && other->first_use == other &&
             same_type(r, leaf, other->source) &&
-            ((is_embedding(other->name) &&
-              (is_embedding(leaf->name) || is_head(leaf->name))) ||
-             (is_embedding(leaf->name) && is_head(other->name))))
+            are_tied(leaf->name, other->name))
             return other;
     }
     return NULL;

@@ -277,13 +277,15 @@ static void all_slips(struct slips *s, enum slip slip, const char *const *ids)
 
 static void test_dropped(void **state)
 {
-    static const char *const ids[] = {"E0301", "E0305", "E0306", "E0311", NULL};
+    static const char *const ids[] = {"E0301", "E0305", "E0306",
+                                      "E0311", "E0312", NULL};
     all_slips(*state, DROPPED, ids);
 }
 
 static void test_renamed(void **state)
 {
-    static const char *const ids[] = {"E0301", "E0305", "E0306", "E0311", NULL};
+    static const char *const ids[] = {"E0301", "E0305", "E0306",
+                                      "E0311", "E0312", NULL};
     all_slips(*state, RENAMED, ids);
 }
 
