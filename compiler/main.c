@@ -27,9 +27,9 @@ static const struct command commands[] = {
      "alone.",
      command_header},
     {"inspect", "FILE [PATTERN...]", 1, ANY_NUMBER, "Jstnu",
-     "Lists the tensors of a .ttsb or .safetensors file, a folder, an index or "
-     "a "
-     "lock.\nOnly headers are read. With patterns (`*`, `?`, `[...]`, quoted "
+     "Lists the tensors of a blob, a checkpoint or a lock.\nFILE is a .ttsb or "
+     ".safetensors file, a folder, an index or a lock; only headers\nare read. "
+     "With patterns (`*`, `?`, `[...]`, quoted "
      "for the\nshell) only tensors whose name matches one.",
      command_inspect},
     {"export", "BLOB [PATTERN...]", 1, ANY_NUMBER, "OqPVRp",

@@ -186,7 +186,7 @@ class Pages(unittest.TestCase):
                 for text in (page.head.split("\n", 1)[1], *page.sections.values()):
                     self.assertTrue(text.strip())
                 for line in page.text.split("\n"):
-                    self.assertTrue(len(line) <= 80 or FOUND.search(line), line)
+                    self.assertTrue(len(line) <= 80 or FOUND.search(line.strip()), line)
                     self.assertEqual(line, line.rstrip())
 
     def test_wrong_examples_raise_their_id_alone(self):
