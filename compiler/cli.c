@@ -182,6 +182,8 @@ static enum exit_code parse(const struct command *c, int argc, char **argv,
     }
     if (args->count < c->least)
         return wrong(c, "an operand is missing of", c->operands);
+    if (args->backwards && args->count < 2)
+        return wrong(c, "an operand is missing of", c->operands);
     if (strchr(c->options, 'O') != NULL && args->output == NULL)
         return wrong(c, "-o FILE is missing", "");
     if (args->restorable && args->inverse == NULL)

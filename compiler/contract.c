@@ -14,7 +14,9 @@
 struct writer {
     struct text *t;
     const struct model *m;
-    bool names; /* of sources, in place of `$n` */
+    bool names;               /* of sources, in place of `$n` */
+    bool brief;               /* one step: `#N` for what it takes, no types */
+    const uint32_t *operands; /* their numbers, the next one first */
 };
 
 static void put_name(const struct writer *w, const struct leaf *leaf,
@@ -31,6 +33,8 @@ static void put_typed(const struct writer *w, const struct step *s,
         put_name(w, leaf, leaf->spelled ? leaf->stem : leaf->name);
     else
         text_format(w->t, "$%" PRIu32, leaf->number);
+    if (w->brief)
+        return;
     text_format(w->t, ":%s ", spec_dtype_name(leaf->dtype));
     type_print(w->t, s->type);
 }
@@ -65,7 +69,16 @@ static void put_spectral(const struct writer *w, const struct step *s)
     put_axis(w, s->type, s->axis);
 }
 
-static void put_step(const struct writer *w, const struct step *s);
+static void put_step(struct writer *w, const struct step *s);
+
+/* A step that another one takes. */
+static void put_operand(struct writer *w, const struct step *s)
+{
+    if (!w->brief)
+        put_step(w, s);
+    else
+        text_format(w->t, "#%" PRIu32, *w->operands++);
+}
 
 static void put_norm(const struct writer *w, const struct step *s)
 {
@@ -168,25 +181,25 @@ static void put_arguments(const struct writer *w, const struct step *s)
 }
 
 /* Two operands, and the axis along which the second runs. */
-static void put_both(const struct writer *w, const struct step *s)
+static void put_both(struct writer *w, const struct step *s)
 {
-    put_step(w, s->arg);
+    put_operand(w, s->arg);
     text_c(w->t, ",");
-    put_step(w, s->other);
+    put_operand(w, s->other);
     if (s->axis != AXIS_NONE)
         put_axes(w, s->type, s->axis, 1, ",");
 }
 
-static void put_parts(const struct writer *w, const struct step *s)
+static void put_parts(struct writer *w, const struct step *s)
 {
     put_axis(w, s->type, s->axis);
     for (size_t i = 0; i < s->part_count; i++) {
         text_c(w->t, ",");
-        put_step(w, s->parts[i]);
+        put_operand(w, s->parts[i]);
     }
 }
 
-static void put_operands(const struct writer *w, const struct step *s)
+static void put_operands(struct writer *w, const struct step *s)
 {
     switch (s->op) {
     case OP_WEIGHT_NORM:
@@ -209,25 +222,31 @@ static void put_operands(const struct writer *w, const struct step *s)
     case OP_ZEROS:
         break;
     default:
-        put_step(w, s->arg);
+        put_operand(w, s->arg);
         break;
     }
 }
 
-static void put_step(const struct writer *w, const struct step *s)
+/* Without its type. */
+static void put_call(struct writer *w, const struct step *s)
+{
+    text_format(w->t, "%s(", op_name(s->op));
+    put_operands(w, s);
+    put_arguments(w, s);
+    text_c(w->t, ")");
+}
+
+static void put_step(struct writer *w, const struct step *s)
 {
     if (s->op == OP_LEAF) {
         put_leaf(w, s);
         return;
     }
-    text_format(w->t, "%s(", op_name(s->op));
-    put_operands(w, s);
-    put_arguments(w, s);
-    text_c(w->t, ")");
+    put_call(w, s);
     type_print(w->t, s->type);
 }
 
-static void put_value(const struct writer *w, const struct output *o)
+static void put_value(struct writer *w, const struct output *o)
 {
     bool cast = o->step != NULL && spec_dtype_is_integer(o->step->dtype) &&
                 o->dtype != o->step->dtype;
@@ -249,7 +268,7 @@ struct str contract_expression(struct arena *a, const struct model *m,
                                const struct output *o)
 {
     struct text t = {0};
-    struct writer w = {&t, m, false};
+    struct writer w = {&t, m, false, false, NULL};
     struct str s;
     put_value(&w, o);
     s = arena_str(a, text_view(&t));
@@ -260,8 +279,18 @@ struct str contract_expression(struct arena *a, const struct model *m,
 void contract_readable(struct text *t, const struct model *m,
                        const struct output *o)
 {
-    struct writer w = {t, m, true};
+    struct writer w = {t, m, true, false, NULL};
     put_value(&w, o);
+}
+
+void contract_step(struct text *t, const struct model *m, const struct step *s,
+                   const uint32_t *operands)
+{
+    struct writer w = {t, m, true, true, operands};
+    if (s->op == OP_LEAF)
+        put_leaf(&w, s);
+    else
+        put_call(&w, s);
 }
 
 static void put_string(struct text *t, struct str s)
@@ -299,17 +328,16 @@ static void put_constant(struct text *t, const struct constant_value *v)
     text_c(t, "\n");
 }
 
-static void put_output(struct text *t, const struct model *m,
-                       const struct output *o)
+void contract_line(struct text *t, const struct model *m,
+                   const struct output *o)
 {
-    struct writer w = {t, m, false};
+    struct writer w = {t, m, false, false, NULL};
     text_format(t, "tensor %.*s %s ", STR_ARG(o->name),
                 spec_dtype_name(o->dtype));
     type_print(t, o->type);
     text_format(t, " %.*s %" PRIu64 "%s = ", STR_ARG(m->groups[o->group].name),
                 o->offset, o->optional ? " optional" : "");
     put_value(&w, o);
-    text_c(t, "\n");
 }
 
 static void put_contract(struct text *t, const struct model *m)
@@ -323,8 +351,10 @@ static void put_contract(struct text *t, const struct model *m)
                     STR_ARG(m->groups[i].name),
                     m->groups[i].place == TTSB_PLACE_HOST ? "host" : "device",
                     m->spec->align);
-    for (size_t i = 0; i < m->output_count; i++)
-        put_output(t, m, &m->outputs[i]);
+    for (size_t i = 0; i < m->output_count; i++) {
+        contract_line(t, m, &m->outputs[i]);
+        text_c(t, "\n");
+    }
 }
 
 void contract_seal(struct model *m)

@@ -25,4 +25,13 @@ struct str contract_expression(struct arena *a, const struct model *m,
 void contract_readable(struct text *t, const struct model *m,
                        const struct output *o);
 
+/* Appends one step for people, without types: `#N` stands for each operand
+ * that is a step, with the numbers in `operands` in order. */
+void contract_step(struct text *t, const struct model *m, const struct step *s,
+                   const uint32_t *operands);
+
+/* Appends an output's line of the contract text, without its line end. */
+void contract_line(struct text *t, const struct model *m,
+                   const struct output *o);
+
 #endif

@@ -367,6 +367,36 @@ static bool fill_file(struct emission *e, const struct emit_target *target,
                    say_output(e, path, write_superblock(e, out)));
 }
 
+/* Of a file that is laid out, or E0111. */
+static bool say_layout(struct emission *e, struct emitted *out)
+{
+    bool ok = lay_out(e);
+    if (!ok)
+        diag_add(e->d, "E0111", diag_at(e->m->spec->model_at),
+                 "the blob would be larger than 2^63 - 1 bytes");
+    *out = (struct emitted){.size = e->layout.size,
+                            .offsets = e->layout.offset,
+                            .groups = e->layout.group};
+    return ok;
+}
+
+static void release_sections(struct emission *e)
+{
+    for (int i = 0; i < SECTION_COUNT; i++)
+        text_release(&e->sections[i]);
+}
+
+bool emit_layout(struct arena *a, struct diag *d, const struct model *m,
+                 const struct checkpoint *c, struct emitted *out)
+{
+    struct emission e = {.a = a, .d = d, .m = m, .c = c};
+    bool ok;
+    e.production.digests = arena_take(a, 16, c->count);
+    ok = say_layout(&e, out);
+    release_sections(&e);
+    return ok;
+}
+
 bool emit_blob(struct arena *a, struct diag *d, const struct model *m,
                const struct checkpoint *c, const struct emit_target *target,
                struct emitted *out)
@@ -383,10 +413,7 @@ bool emit_blob(struct arena *a, struct diag *d, const struct model *m,
     p->audited = arena_new(a, uint8_t, c->count);
     p->findings = &e.findings;
     pthread_mutex_init(&e.findings.lock, NULL);
-    ok = lay_out(&e);
-    if (!ok)
-        diag_add(d, "E0111", diag_at(m->spec->model_at),
-                 "the blob would be larger than 2^63 - 1 bytes");
+    ok = say_layout(&e, out);
     p->offset = e.layout.offset;
     p->first_piece = e.layout.first_piece;
     p->pieces =
@@ -400,8 +427,7 @@ bool emit_blob(struct arena *a, struct diag *d, const struct model *m,
     }
     if (p->file != NULL)
         ok = ok && say_output(&e, path, outfile_commit(&e.file));
-    for (int i = 0; i < SECTION_COUNT; i++)
-        text_release(&e.sections[i]);
+    release_sections(&e);
     pthread_mutex_destroy(&e.findings.lock);
     free(e.findings.p);
     return ok;

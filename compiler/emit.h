@@ -32,6 +32,11 @@ struct emitted {
     const uint64_t *pieces, *first_piece;
 };
 
+/* Where a blob would have what, without reading a weight: all but the root.
+ * False after E0111: it would be too large. */
+bool emit_layout(struct arena *a, struct diag *d, const struct model *m,
+                 const struct checkpoint *c, struct emitted *out);
+
 /* Where nothing is written, all of *out but the root is filled. False after a
  * finding (E06xx for values, E0704 and E0705 for the system). */
 bool emit_blob(struct arena *a, struct diag *d, const struct model *m,

@@ -279,7 +279,8 @@ bool sidecar_prepare(struct run *r, const struct checkpoint *c,
 static bool write_side(struct run *r, const struct emitted *blob,
                        struct sidecar *s, enum stamp_side side)
 {
-    struct map_of of = {&r->model, s->checkpoint, blob};
+    struct map_of of = {&r->model, s->checkpoint, blob, true,
+                        map_is_json(s->sides[STAMP_MAP])};
     struct str path = s->sides[side], text = text_view(&s->texts[side]);
     struct stamp_file *f = &s->stamp.sides[side];
     uint64_t size = text.n;

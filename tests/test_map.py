@@ -27,7 +27,7 @@ WORD = r'(?:"(?:[^"\\]|\\.)*"|[^\s"(),:=\[\]]+)'
 TENSOR = rf"(?:\w+:)?{WORD}"
 TYPE = r"\w+\[[^]]*\]"
 RANGE = r"(?:\[[^]]*\])?"
-USE = rf"{TENSOR}{RANGE}(?: \(also\))?(?: \(lacking\))?"
+USE = rf"{TENSOR}{RANGE}(?: \(also\))?(?: \(allow_nonfinite\))?(?: \(lacking\))?"
 OUTPUT = re.compile(
     rf"0x([0-9a-f]{{8,}})  0x([0-9a-f]{{8,}})  +(\d+)  ({TYPE})  +([\w.]+)  +"
     rf"((?:(?:ALIAS|ABSENT|MISSING) )*)<- ((?:{USE}(?:, {USE})*)?)  = (.*)  "
