@@ -35,6 +35,7 @@
 #include "pins.h"
 #include "precision.h"
 #include "report.h"
+#include "report_page.h"
 #include "resolve.h"
 #include "sidecar.h"
 #include "stats_compile.h"
@@ -182,6 +183,18 @@ static void remark(struct run *r, const struct emitted *blob,
     report_expected(&r->model, expect_count(&p->expect));
 }
 
+/* The page of --report. */
+static void put_page(struct run *r, const struct args *args,
+                     const struct report_of *found, struct text *out)
+{
+    struct report_of of = *found;
+    of.path = str_c(args->output);
+    of.allowed = args->allowed;
+    of.allowed_count = args->allowed_count;
+    if (args->report != NULL)
+        report_page(&r->arena, out, &of);
+}
+
 static void finish(struct run *r, const struct args *args,
                    const struct coverage *cover, const struct emitted *blob,
                    const struct passing *p)
@@ -212,7 +225,18 @@ enum exit_code command_compile(const struct args *args)
         meet(&r, &c, args, &cover, &passing) &&
         run_may_write(&r, args->output, &c) && sidecar_prepare(&r, &c, &side) &&
         emit(&r, args, str_c(args->output), &c, &passing, &blob)) {
-        stats_compile_put(&passing.stats, args, &side.texts[STAMP_STATS]);
+        const struct stats_compile *x = &passing.stats;
+        stats_compile_put(x, args, &side.texts[STAMP_STATS]);
+        put_page(&r, args,
+                 &(struct report_of){.m = &r.model,
+                                     .c = &c,
+                                     .blob = &blob,
+                                     .cover = &cover,
+                                     .outputs = &x->outputs,
+                                     .of_outputs = &x->of_outputs,
+                                     .sources = &x->sources,
+                                     .of_sources = &x->of_sources},
+                 &side.texts[STAMP_REPORT]);
         if (sidecar_write(&r, &blob, &side))
             finish(&r, args, &cover, &blob, &passing);
     }
