@@ -215,6 +215,8 @@ static bool read_entry(struct opening *o, uint64_t p, struct zip_member *m,
         wanted[n++] = &m->header;
     if (!widen(b + ENTRY_SIZE + name, extra, wanted, n))
         return refuse(o, at, "an entry lacks its sizes of 64 bits");
+    if (!size_inside(m->header, LOCAL_SIZE, o->directory_at))
+        return refuse(o, at, "a member lies beyond the directory");
     if ((load_u16(b + 8) & FLAG_ENCRYPTED) != 0)
         return refuse(o, at, "a member is encrypted");
     if (m->method != 0 && m->method != 8)
@@ -252,8 +254,6 @@ static bool read_local(struct opening *o, struct zip_member *m)
     uint8_t b[LOCAL_SIZE];
     uint8_t *behind;
     size_t name, extra;
-    if (!size_inside(m->header, LOCAL_SIZE, o->directory_at))
-        return refuse(o, m->header, "a member lies beyond the directory");
     if (!fetch(o, m->header, b, sizeof b))
         return false;
     if (load_u32(b) != 0x04034b50)
