@@ -80,7 +80,7 @@ static const struct command commands[] = {
      "--spec, A is\na blob, and B (or each --source) the checkpoint that it "
      "should have been made of.",
      command_diff},
-    {"mutate", "SPEC [CHECKPOINT...]", 1, ANY_NUMBER, "JSvj",
+    {"mutate", "SPEC [CHECKPOINT...]", 1, ANY_NUMBER, "JSvEj",
      "Makes each slip of a list in SPEC and tells which are noticed.\nNothing "
      "is written. What no check notices is what `expect:` is for.",
      command_mutate},

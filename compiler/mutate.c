@@ -3,10 +3,10 @@
  * mutate.c - `ttswc mutate`: which slips in a spec would be noticed, and how.
  *
  * In: a spec that fits its checkpoint (or a lock of it). Out: for each kind of
- * slip how many the checks find, how many only change the contract, and how
- * many change nothing but values. Invariant: each slip is made in a fresh
- * copy of the spec in memory and judged by the very stages that `check` runs;
- * nothing is written.
+ * slip how many the checks find, with --data how many `expect:` finds, how many
+ * only change the contract, and how many change nothing but values. Invariant:
+ * each slip is made in a fresh copy of the spec in memory and judged by the
+ * very stages that `check` runs; nothing is written.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -14,7 +14,9 @@
 #include "commands.h"
 #include "compile.h"
 #include "contract.h"
+#include "emit.h"
 #include "expand.h"
+#include "expect.h"
 #include "indexset.h"
 #include "inputs.h"
 #include "layout.h"
@@ -23,12 +25,13 @@
 #include "resolve.h"
 #include "slips.h"
 
-enum verdict {
-    VERDICT_CHECK,    /* a finding */
-    VERDICT_CONTRACT, /* an engine of the right spec refuses the blob */
-    VERDICT_VALUES,   /* nothing but values: only a probe can tell */
-    VERDICT_NONE,     /* the same outputs of the same sources */
-    VERDICTS
+enum outcome {
+    OUTCOME_CHECK,    /* a finding */
+    OUTCOME_EXPECT,   /* with --data: a finding once values are made */
+    OUTCOME_CONTRACT, /* an engine of the right spec refuses the blob */
+    OUTCOME_VALUES,   /* nothing but values: only a probe can tell */
+    OUTCOME_NONE,     /* the same outputs of the same sources */
+    OUTCOMES
 };
 
 #define TARGETS_SHOWN 3 /* sets of names */
@@ -36,7 +39,7 @@ enum verdict {
 /* A slip and what became of it. */
 struct trial {
     struct slip_site site;
-    enum verdict verdict;
+    enum outcome outcome;
     /* Of a survivor, in `arena`: where, what, and whose values change. */
     struct arena arena;
     struct str place, what, targets;
@@ -109,7 +112,8 @@ static void describe(struct trial *t, const struct slip *slip,
 }
 
 /* Whether all that `check` does lets the spec pass. */
-static bool passes(const struct mutation *x, struct run *r)
+static bool passes(const struct mutation *x, struct run *r,
+                   struct expect *expect)
 {
     struct coverage cover;
     if (!expand_spec(&r->arena, &r->spec, &r->diag, &r->model) ||
@@ -117,22 +121,41 @@ static bool passes(const struct mutation *x, struct run *r)
         return false;
     contract_seal(&r->model);
     return resolve_model(&r->arena, &r->diag, &r->model, x->c, false, &cover) &&
+           expect_open(&r->arena, &r->diag, &r->model, expect) &&
            r->diag.errors == 0;
+}
+
+/* Whether the values are as `expect:` says, and fit their dtypes. */
+static bool holds(const struct mutation *x, struct run *r,
+                  struct expect *expect)
+{
+    struct watch watch = expect_watch(expect);
+    struct emit_target target = {.threads = 1,
+                                 .progress = PROGRESS_NEVER,
+                                 .watches = &watch,
+                                 .watch_count = 1};
+    struct emitted none;
+    return !x->args->data ||
+           emit_blob(&r->arena, &r->diag, &r->model, x->c, &target, &none);
 }
 
 static void judge(const struct mutation *x, struct trial *t, struct run *r,
                   const struct slip *slip)
 {
+    struct expect expect = {0};
     struct str *names;
     size_t n;
-    if (!passes(x, r))
-        return;
-    n = changed_values(x, r, &names);
-    t->verdict = memcmp(r->model.contract_id, x->model->contract_id, 16) != 0
-                     ? VERDICT_CONTRACT
-                 : n > 0 ? VERDICT_VALUES
-                         : VERDICT_NONE;
-    describe(t, slip, targets_text(&r->arena, names, n));
+    if (passes(x, r, &expect)) {
+        n = changed_values(x, r, &names);
+        t->outcome =
+            !holds(x, r, &expect) ? OUTCOME_EXPECT
+            : memcmp(r->model.contract_id, x->model->contract_id, 16) != 0
+                ? OUTCOME_CONTRACT
+            : n > 0 ? OUTCOME_VALUES
+                    : OUTCOME_NONE;
+        describe(t, slip, targets_text(&r->arena, names, n));
+    }
+    expect_close(&expect);
 }
 
 static void try_slip(void *context, unsigned worker, size_t i)
@@ -184,8 +207,8 @@ static void prepare(struct mutation *x, struct run *r)
 /* --- the report --- */
 
 struct tallies {
-    size_t made[SLIP_KINDS], of[SLIP_KINDS][VERDICTS];
-    size_t all, sum[VERDICTS];
+    size_t made[SLIP_KINDS], of[SLIP_KINDS][OUTCOMES];
+    size_t all, sum[OUTCOMES];
 };
 
 static struct tallies count_all(const struct mutation *x)
@@ -194,37 +217,43 @@ static struct tallies count_all(const struct mutation *x)
     for (size_t i = 0; i < x->n; i++) {
         const struct trial *t = &x->trials[i];
         n.made[t->site.kind]++;
-        n.of[t->site.kind][t->verdict]++;
+        n.of[t->site.kind][t->outcome]++;
         n.all++;
-        n.sum[t->verdict]++;
+        n.sum[t->outcome]++;
     }
     return n;
 }
 
-static void print_row(const char *title, size_t made, const size_t *of)
+static void print_row(const struct mutation *x, const char *title, size_t made,
+                      const size_t *of)
 {
-    printf("%-32s %7zu %7zu %9zu %12zu %8zu\n", title, made, of[VERDICT_CHECK],
-           of[VERDICT_CONTRACT], of[VERDICT_VALUES], of[VERDICT_NONE]);
+    printf("%-31s %6zu %6zu", title, made, of[OUTCOME_CHECK]);
+    if (x->args->data)
+        printf(" %7zu", of[OUTCOME_EXPECT]);
+    printf(" %9zu %12zu %8zu\n", of[OUTCOME_CONTRACT], of[OUTCOME_VALUES],
+           of[OUTCOME_NONE]);
 }
 
 static void print_table(const struct mutation *x)
 {
     struct tallies n = count_all(x);
-    printf("%.*s\n%-32s %7s %7s %9s %12s %8s\n", STR_ARG(x->model->spec->model),
-           "slip", "made", "check", "contract", "only values", "nothing");
+    printf("%.*s\n%-31s %6s %6s%s %9s %12s %8s\n",
+           STR_ARG(x->model->spec->model), "slip", "made", "check",
+           x->args->data ? "  expect" : "", "contract", "only values",
+           "nothing");
     for (int k = 0; k < SLIP_KINDS; k++)
         if (n.made[k] > 0)
-            print_row(slip_title((enum slip_kind)k), n.made[k], n.of[k]);
-    print_row("all", n.all, n.sum);
+            print_row(x, slip_title((enum slip_kind)k), n.made[k], n.of[k]);
+    print_row(x, "all", n.all, n.sum);
 }
 
-static void print_survivors(const struct mutation *x, enum verdict verdict,
+static void print_survivors(const struct mutation *x, enum outcome outcome,
                             const char *title)
 {
     size_t n = 0;
     for (size_t i = 0; i < x->n; i++) {
         const struct trial *t = &x->trials[i];
-        if (t->verdict != verdict)
+        if (t->outcome != outcome)
             continue;
         if (n++ == 0)
             printf("\n%s\n", title);
@@ -237,13 +266,13 @@ static void print_survivors(const struct mutation *x, enum verdict verdict,
 
 static void json_trial(struct text *t, const struct trial *x)
 {
-    static const char *const verdicts[] = {"check", "contract", "values",
-                                           "nothing"};
+    static const char *const verdicts[] = {"check", "expect", "contract",
+                                           "values", "nothing"};
     text_format(t, "{\"kind\":\"%s\",\"place\":", slip_title(x->site.kind));
     meta_string(t, x->place);
     text_c(t, ",\"targets\":");
     meta_string(t, x->targets);
-    text_format(t, ",\"verdict\":\"%s\",\"what\":", verdicts[x->verdict]);
+    text_format(t, ",\"verdict\":\"%s\",\"what\":", verdicts[x->outcome]);
     meta_string(t, x->what);
     text_c(t, "}");
 }
@@ -251,10 +280,10 @@ static void json_trial(struct text *t, const struct trial *x)
 static void json_counts(struct text *t, size_t made, const size_t *of)
 {
     text_format(t,
-                "{\"check\":%zu,\"contract\":%zu,\"made\":%zu,"
-                "\"nothing\":%zu,\"values\":%zu}",
-                of[VERDICT_CHECK], of[VERDICT_CONTRACT], made, of[VERDICT_NONE],
-                of[VERDICT_VALUES]);
+                "{\"check\":%zu,\"contract\":%zu,\"expect\":%zu,"
+                "\"made\":%zu,\"nothing\":%zu,\"values\":%zu}",
+                of[OUTCOME_CHECK], of[OUTCOME_CONTRACT], of[OUTCOME_EXPECT],
+                made, of[OUTCOME_NONE], of[OUTCOME_VALUES]);
 }
 
 static void print_json(const struct mutation *x)
@@ -274,7 +303,7 @@ static void print_json(const struct mutation *x)
     meta_string(&t, x->model->spec->model);
     text_c(&t, ",\"survivors\":[");
     for (size_t i = 0; i < x->n; i++) {
-        if (x->trials[i].verdict == VERDICT_CHECK)
+        if (x->trials[i].outcome == OUTCOME_CHECK)
             continue;
         text_c(&t, first ? "" : ",");
         json_trial(&t, &x->trials[i]);
@@ -294,12 +323,14 @@ static void report(const struct mutation *x)
     print_table(x);
     if (!x->args->verbose)
         return;
-    print_survivors(x, VERDICT_VALUES,
+    print_survivors(x, OUTCOME_EXPECT,
+                    "Found by values alone: `expect:` tells");
+    print_survivors(x, OUTCOME_VALUES,
                     "Only values differ: `expect:` can tell, no check can");
-    print_survivors(x, VERDICT_CONTRACT,
+    print_survivors(x, OUTCOME_CONTRACT,
                     "Only the contract differs: an engine of the right spec "
                     "refuses the blob");
-    print_survivors(x, VERDICT_NONE, "Nothing differs");
+    print_survivors(x, OUTCOME_NONE, "Nothing differs");
 }
 
 enum exit_code command_mutate(const struct args *args)

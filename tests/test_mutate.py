@@ -105,6 +105,22 @@ class Command(unittest.TestCase):
         self.assertIn("Only values differ: `expect:` can tell, no check can", one)
         self.assertRegex(one, r"all +334 +325 +8 +1 +0\n")
 
+    def test_probes_find_what_checks_cannot(self):
+        """Every slip in the reduced S2Mel's spec: all that the checks let pass
+        fails its probes."""
+        out, _ = ck.ttswc("mutate", "--json", "--data",
+                          ck.SPECS / "indextts2" / "s2mel_tiny.yaml",
+                          ck.FIXTURES / "s2mel" / "s2mel_tiny.safetensors")
+        n = json.loads(out)["all"]
+        self.assertEqual(n, {"made": 334, "check": 325, "expect": 9,
+                             "contract": 0, "values": 0, "nothing": 0})
+
+    def test_a_lock_has_no_data(self):
+        _, err = ck.ttswc("mutate", "--data",
+                          ck.SPECS / "indextts2" / "s2mel.yaml",
+                          ck.FIXTURES / "manifests" / "s2mel.lock", code=1)
+        self.assertIn("error[E0703]: this is a lock", err)
+
     def test_a_spec_that_does_not_fit(self):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "gpt.safetensors"
