@@ -18,6 +18,7 @@ from pathlib import Path
 
 import checkpoints as ck
 import probes_again as probes
+from shipped_probes import SHIPPED, file_of, wanted
 from test_gpt import Gpt
 from test_indextts2 import Campplus, S2mel
 
@@ -167,20 +168,6 @@ class OfS2mel(Folder):
         self.assertEqual(names, ["dit.blk.{0..12}.attn.k.weight"])
 
 
-    def test_shipped(self):
-        """The file beside the spec is what torch's weights give."""
-        want = probes.probes(self.model.want)
-        have = json.loads((SPECS / "s2mel_tiny.probes.json").read_text())
-        self.assertEqual(have.keys(), want.keys())
-        self.assertEqual(list(have["tensors"]), list(want["tensors"]))
-        for name, x in want["tensors"].items():
-            y = have["tensors"][name]
-            self.assertEqual(x["shape"], y["shape"])
-            for a, b in zip([x["sumsq"], *x["probes"]], [y["sumsq"], *y["probes"]],
-                            strict=True):
-                self.assertAlmostEqual(a, b, delta=1e-12 * x["sumsq"] ** 0.5)
-
-
 class OfCampplus(Folder):
     model = Model("campplus", "campplus", Campplus)
 
@@ -192,6 +179,33 @@ class OfCampplus(Folder):
             "common/campplus.yaml", "bn{j}, eps=1e-5)", "bn{j}, eps=1e-5, axis=in)")
         self.assertEqual(names, [f"head.layer{n}.blk.{{0, 1}}.conv{j}.weight"
                                  for n in "12" for j in "12"])
+
+
+class Shipped(unittest.TestCase):
+    def test_files_are_what_the_weights_give(self):
+        for spec, fixture, moved in SHIPPED:
+            with self.subTest(spec):
+                tensors = {n: t for n, t in wanted(fixture, moved).items()}
+                self.equal(probes.probes(tensors), json.loads(file_of(spec).read_text()))
+
+    def equal(self, want, have):
+        self.assertEqual(have.keys(), want.keys())
+        self.assertEqual(set(have["tensors"]), set(want["tensors"]))
+        for name, x in want["tensors"].items():
+            y = have["tensors"][name]
+            self.assertEqual(x["shape"], y["shape"])
+            for a, b in zip([x["sumsq"], *x["probes"]], [y["sumsq"], *y["probes"]],
+                            strict=True):
+                self.assertAlmostEqual(a, b, delta=1e-12 * x["sumsq"] ** 0.5)
+
+    def test_every_output_has_one(self):
+        for spec, fixture, _ in SHIPPED:
+            checkpoint = fixture.removesuffix(".effective") + ".safetensors"
+            out, _ = ck.ttswc("check", "--data", SPECS / f"{spec}.yaml",
+                              ck.FIXTURES / checkpoint)
+            met, of = re.search(r"expected +(\d+) of (\d+) outputs", out).groups()
+            self.assertEqual(met, of)
+            self.assertGreater(int(of), 20)
 
 
 class Generator(unittest.TestCase):
