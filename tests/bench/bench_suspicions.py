@@ -169,7 +169,7 @@ def fresh_models(bench, trained, seed):
 
 
 def trained_here(bench, steps, seed):
-    text = b"".join(p.read_bytes() for p in sorted(sm.ROOT.glob("compiler/*.c")))
+    text = b"".join(p.read_bytes() for p in sorted(sm.checkpoints.ROOT.glob("compiler/*.c")))
     text = torch.tensor(list(text))
     for cls in (sm.Gpt, sm.ConvNext):
         for init in (sm.torch_default, sm.bert):

@@ -6,15 +6,17 @@ arrays, and which of their tensors nobody trained. Invariant: every random
 number is torch's, from the seed that is given; the initialisers are
 torch.nn.init's, with the arguments that the upstream models use.
 """
-import json
 import math
 import pathlib
+import sys
 
 import numpy as np
 import torch
 from torch import nn
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import checkpoints  # noqa: E402
 
 # What nobody trains.
 BUFFERS = (".filter", ".window", ".mel_scale.fb")
@@ -22,11 +24,9 @@ BUFFERS = (".filter", ".window", ".mel_scale.fb")
 
 def manifest(name, divide=1):
     """[(name, shape)] with long dims divided, so that a laptop can hold it."""
-    with open(ROOT / "fixtures" / "manifests" / f"{name}.json") as f:
-        tensors = json.load(f)["tensors"]
-    return [(t["name"], [d // divide if d >= 64 * divide else d
-                         for d in t["shape"]])
-            for t in tensors if t["dtype"] == "F32"]
+    return [(tensor, [d // divide if d >= 64 * divide else d for d in shape])
+            for tensor, (dtype, shape) in checkpoints.manifest(name).items()
+            if dtype == "F32"]
 
 
 def fan_in(shape):
