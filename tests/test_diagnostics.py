@@ -7,6 +7,7 @@ their order, an edit or a span lies outside its file, or the rendered texts
 are not what --diagnostics=text prints.
 """
 import json
+import os
 import pathlib
 import shlex
 import subprocess
@@ -25,8 +26,12 @@ SUMMARY = ["errors", "findings", "not_shown", "notes", "warnings"]
 LEVELS = {"E": "error", "W": "warning", "N": "note"}
 
 
+# Under a sanitizer, where the same code is slow, every fourth case.
+STEP = 4 if os.environ.get("TTSW_FEW") else 1
+
+
 def cases():
-    for command in sorted(run_golden.HERE.glob("*/command")):
+    for command in sorted(run_golden.HERE.glob("*/command"))[::STEP]:
         case, lines = command.parent, command.read_text().splitlines()
         expected = case / "expected.stderr"
         text = expected.read_bytes() if expected.exists() else b""
@@ -84,7 +89,7 @@ class Diagnostics(unittest.TestCase):
                 want = text.decode(errors="replace")
                 self.assertEqual(shown, want[:want.rindex("ttswc: ")])
             count += 1
-        self.assertGreater(count, 300)
+        self.assertGreater(count, 300 // STEP)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ what `ttswc mutate` says, and no slip that a check must find gets through.
 
     python3 tests/test_mutate.py --update     writes the table"""
 import json
+import os
 import pathlib
 import sys
 import tempfile
@@ -53,10 +54,15 @@ def table(found):
                                  for f in FIELDS])
 
 
+def some(models, most):
+    """All of them, but few where TTSW_FEW is set: under a sanitizer."""
+    return models[:most] if os.environ.get("TTSW_FEW") else models
+
+
 def run_all():
     with tempfile.TemporaryDirectory() as folder:
         return {spec: mutate(pathlib.Path(folder), spec, shapes_of(manifests))
-                for spec, manifests, _ in COVERED}
+                for spec, manifests, _ in some(COVERED, 2)}
 
 
 def run_reduced():
@@ -64,7 +70,7 @@ def run_reduced():
     return {spec: json.loads(ck.ttswc(
         "mutate", "--json", "--data", ck.SPECS / "indextts2" / f"{spec}.yaml",
         ck.FIXTURES / (fixture.removesuffix(".effective") + ".safetensors"))[0])
-        for spec, fixture, _ in SHIPPED}
+        for spec, fixture, _ in some(SHIPPED, 2)}
 
 
 def reduced_table(found):
@@ -83,6 +89,7 @@ class Mutate(unittest.TestCase):
     def setUpClass(cls):
         cls.found = run_all()
 
+    @unittest.skipIf("TTSW_FEW" in os.environ, "TTSW_FEW: not all models were run")
     def test_the_manual_has_the_figures(self):
         text = README.read_text()
         self.assertEqual(text.split(BEGIN)[1].split(END)[0], table(self.found))
@@ -106,6 +113,7 @@ class Mutate(unittest.TestCase):
                                  s["targets"] == "" or
                                  s["kind"] == "line deleted", (spec, s))
 
+    @unittest.skipIf("TTSW_FEW" in os.environ, "TTSW_FEW: not all models were run")
     def test_the_known_survivors_of_s2mel(self):
         """scale and shift, q and k: same type, other meaning."""
         whats = {s["what"] for s in self.found["indextts2/s2mel.yaml"]["survivors"]}
@@ -120,6 +128,7 @@ class Probes(unittest.TestCase):
     def setUpClass(cls):
         cls.found = run_reduced()
 
+    @unittest.skipIf("TTSW_FEW" in os.environ, "TTSW_FEW: not all models were run")
     def test_the_manual_has_the_figures(self):
         text = README.read_text()
         self.assertEqual(text.split(BEGIN_DATA)[1].split(END_DATA)[0],
