@@ -20,6 +20,7 @@ struct stats_row {
     const uint64_t *dims;
     uint64_t size;      /* bytes */
     struct str group;   /* of a blob; or the source's or file's name */
+    struct str file;    /* path; empty: that of the figures */
     bool has_values;    /* false: nothing was read, the tally is empty */
     bool is_alias;      /* of another row: in no total */
     uint8_t digest[16]; /* of dtype, shape and bytes; for equal tensors */

@@ -286,8 +286,10 @@ void stats_warn(struct diag *d, const struct stats *s,
 {
     for (size_t i = 0; i < found->n; i++) {
         const struct suspicion *x = &found->p[i];
-        struct diag_item *item = diag_add_file(
-            d, x->id, s->path, DIAG_NO_OFFSET, "%.*s", STR_ARG(x->text));
+        struct str file = s->rows[x->rows[0]].file;
+        struct diag_item *item =
+            diag_add_file(d, x->id, file.n > 0 ? file : s->path, DIAG_NO_OFFSET,
+                          "%.*s", STR_ARG(x->text));
         for (size_t at = 0; at < x->notes.n;) {
             size_t end = at;
             while (end < x->notes.n && x->notes.p[end] != '\n')

@@ -58,7 +58,8 @@ static void fill_row(struct reading *r, uint32_t i)
                               .dtype = x->dtype,
                               .rank = x->rank,
                               .dims = x->dims,
-                              .size = x->size};
+                              .size = x->size,
+                              .file = x->file};
     if (r->s->n > 0 && t->p[r->tensor[r->s->n - 1]].group == x->group &&
         t->kind == TENSORS_BLOB)
         row->group = row[-1].group;

@@ -55,6 +55,7 @@ static void list_sources(struct arena *a, struct stats_watch *w,
                                .rank = t->rank,
                                .dims = t->dims,
                                .size = t->end - t->begin,
+                               .file = checkpoint_path(c, i),
                                .group = c->sources[c->places[i].source].id};
         scopes[i] = c->places[i].source;
     }

@@ -471,5 +471,27 @@ class Compile(Folder):
         self.assertEqual(out, "")
 
 
+class Places(Folder):
+    """A suspicion is said of the file that holds the tensor."""
+
+    def test_the_file_of_several(self):
+        rng = random.Random(3)
+        values = struct.pack("<64f", *(rng.gauss(0, 1) for _ in range(64)))
+        ck.write(self.dir / "a.safetensors", {"a": ("F32", [8, 8], values)})
+        ck.write(self.dir / "b.safetensors", {"b": ("F32", [8, 8], bytes(256))})
+        (self.dir / "s.yaml").write_text(
+            "ttsw: 1\nmodel: m\nrevision: 1\nsource_dtype: f32\nstore: f32\n"
+            "layout: [out, in]\nsources: {one: {}, two: {}}\nmap:\n"
+            "  - source: one\n    tensors:\n      a: a [out=8, in=8]\n"
+            "  - source: two\n    tensors:\n      b: b [out=8, in=8]\n")
+        wanted = "b.safetensors: warning[W0611]: `b` is all zero"
+        for args in (["stats", "a.safetensors", "b.safetensors"],
+                     ["compile", "s.yaml", "--source", "one=a.safetensors", "--source",
+                      "two=b.safetensors", "-o", "m.ttsb", "--stats"]):
+            err = ck.ttswc(*args, cwd=self.dir)[1]
+            self.assertEqual([line for line in err.splitlines() if "W0611" in line],
+                             [wanted + ": 64 elements"], err)
+
+
 if __name__ == "__main__":
     unittest.main()
