@@ -77,8 +77,8 @@ static void report_blob(struct run *r, const struct args *args,
     found = suspicions_find(&r->arena, &s, args->allowed, args->allowed_count);
     stats_warn(&r->diag, &s, &found);
     if (write_page(r, args, &of) && !args->quiet)
-        printf("wrote %s: %zu tensors, %zu suspicions\n", args->output, s.n,
-               found.n);
+        printf("wrote %s: %zu tensor%s, %zu suspicion%s\n", args->output, s.n,
+               s.n == 1 ? "" : "s", found.n, found.n == 1 ? "" : "s");
 }
 
 enum exit_code command_report(const struct args *args)

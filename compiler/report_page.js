@@ -78,9 +78,10 @@ const listOf = (key, ok) => {
     && typeof x.name === 'string' && ok(x)) : [];
 };
 const isSource = x => Array.isArray(x.shape) && typeof x.dtype === 'string';
-const metaDropped = listOf('dropped', isSource);
-const sources = D.sources ?? [...listOf('sources', isSource).map(s => ({...s, role: 'read'})),
-                              ...metaDropped.map(s => ({...s, role: 'dropped'}))];
+const metaSources = (key, role) => listOf(key, isSource).map(
+  ({name, dtype, shape, source, digest}) => ({name, dtype, shape, source, digest, role}));
+const metaDropped = metaSources('dropped', 'dropped');
+const sources = D.sources ?? [...metaSources('sources', 'read'), ...metaDropped];
 for (const s of sources) s.key = (s.source ? s.source + ':' : '') + s.name;
 const metaOf = new Map(listOf('tensors', t => Array.isArray(t.sources)).map(t => [t.name, t]));
 const keysOf = o => o.chain ? o.chain.sources.map(s => (s.source ? s.source + ':' : '') + s.name)
@@ -120,11 +121,11 @@ main.append(make('div', 'cards',
   card(size(bytesOf(own)), 'of weights'),
   card(size(D.size), 'in the file'),
   card(count(sources.length), 'source tensors'),
-  card(count(D.suspicions.length), 'suspicions'),
+  card(count(D.suspicions.length), D.suspicions.length === 1 ? 'suspicion' : 'suspicions'),
   ...(D.partial ? [card('PARTIAL', count(outputs.filter(o => o.flags.includes('missing')).length)
-                        + ' tensors are MISSING')] : [])));
+                        + ' of the tensors MISSING')] : [])));
 main.append(pairs([['file', D.path], ['contract', make('span', 'mono', D.contract)],
-  ['root', make('span', 'mono', D.root)], ['written by', 'ttswc ' + D.compiler],
+  ['root', make('span', 'mono', D.root)], ['page made by', 'ttswc ' + D.compiler],
   ...Object.entries(D.about ?? D.meta?.about ?? {}).map(([k, v]) => [k, String(v)]),
   ...(D.files ?? []).map(f => ['checkpoint' + (f.source ? ' ' + f.source : ''),
                                f.path + ', ' + size(f.size)])]));
@@ -151,6 +152,12 @@ section('coverage', 'Coverage');
       + `${count(D.coverage.used)} used, ${count(D.coverage.dropped)} dropped, `
       + `${count(D.coverage.missing)} missing; ${count(D.coverage.absent)} optional outputs are `
       + `absent, ${count(D.coverage.unclaimed)} tensors unclaimed.`));
+  for (const [flag, title] of [['missing', 'MISSING: the checkpoint lacked what they are made of'],
+                               ['absent', 'ABSENT: optional, and not in the checkpoint']]) {
+    const without = outputs.flatMap((o, i) => o.flags.includes(flag) ? [i] : []);
+    if (without.length > 0)
+      main.append(make('h3', '', title), links('output', without, 40));
+  }
   const dropped = D.dropped ?? metaDropped;
   if (dropped.length > 0) {
     main.append(make('h3', '', 'Dropped'));
@@ -177,17 +184,21 @@ for (const [side, title] of [['source', 'Of sources'], ['output', 'Of outputs']]
   for (const s of list) {
     const box = make('div', 'suspicion', make('span', 'badge', s.id), s.text);
     if (s.notes) box.append(make('pre', '', s.notes));
-    box.append(some(s.rows, 12, rows => {
-      const p = make('p', 'any');
-      for (const r of rows) p.append(link(s.side, r), ' ');
-      return p;
-    }));
+    box.append(links(s.side, s.rows, 12));
     main.append(box);
   }
 }
 function link(side, i) {
   const t = side === 'output' ? outputs[i] : sources[i];
   return press(side === 'output' ? t.name : t.key, 'link', () => select(side, i));
+}
+
+function links(side, rows, first) {
+  return some(rows, first, list => {
+    const p = make('p', 'any');
+    for (const r of list) p.append(link(side, r), ' ');
+    return p;
+  });
 }
 
 // --- bytes ---
@@ -330,9 +341,10 @@ function showLayers(name) {
     box.append(make('span', 'kind'), ...layers.map(l => make('span', 'head', String(l))));
     box.append(make('span', 'kind dim', 'all, median'));
     for (const l of layers) {
-      const z = median(rows.filter(r => r[2].has(l)).map(r => Math.abs(r[2].get(l))));
+      const all = rows.filter(r => r[2].has(l)).map(r => r[2].get(l));
+      const z = median(all.map(Math.abs));
       const cell = make('span', 'cell');
-      cell.style.backgroundImage = shade(z);
+      cell.style.backgroundImage = shade(median(all) < 0 ? -z : z);
       cell.title = `${stack}.${l}: median ${z.toFixed(1)}`;
       box.append(cell);
       if (z > 3 && rows.length > 1) off.push([stack + '.' + l, z]);
@@ -354,7 +366,7 @@ function showLayers(name) {
   far.replaceChildren();
   if (off.length > 0)
     far.append(make('p', 'suspicion', 'Far off their siblings: ' + off.sort((a, b) => b[1] - a[1])
-      .slice(0, 20).map(([l, z]) => `${l} (${z.toFixed(1)})`).join(', ')));
+      .slice(0, 20).map(([l, z]) => `${l} (${z < 99 ? z.toFixed(1) : '99 or more'})`).join(', ')));
 }
 showLayers('std');
 if (heats.childElementCount === 0)
@@ -373,7 +385,7 @@ if (D.trust) {
 // --- tensors ---
 section('tensors', 'Tensors');
 const q = make('input'), tabs = make('span'), list = make('div', 'wide'), found = make('span', 'dim');
-q.id = 'q'; q.type = 'search'; q.placeholder = 'search in names, dtypes, values of the spec';
+q.id = 'q'; q.type = 'search'; q.placeholder = 'search in names, dtypes, values, marks (press / to come here)';
 found.id = 'found';
 let side = 'output', only = false, shown = 200;
 const tab = (name, title) => press(title, '', () => { side = name; shown = 200; showList(); });
@@ -381,20 +393,21 @@ const tabOf = {output: tab('output', 'outputs'), source: tab('source', 'sources'
 const strange = press('suspicious only', '', () => { only = !only; showList(); });
 tabs.append(tabOf.output, ' ', tabOf.source, ' ', strange);
 main.append(make('div', 'bar', q, tabs, found), list);
-const textOf = t => t.text ??= (t.name + ' ' + shape(t) + ' ' + (t.source ?? '') + ' '
+const textOf = (t, marks) => t.text ??= (t.name + ' ' + shape(t) + ' ' + (t.source ?? '') + ' '
+  + [...t.flags ?? [], t.role ?? '', ...(marks ?? []).map(s => s.id)].join(' ') + ' '
   + (t.chain ? t.chain.contract + ' ' + t.chain.sources.map(s => s.name).join(' ')
              : metaOf.get(t.name)?.value ?? '')).toLowerCase();
 function showList() {
   const words = q.value.toLowerCase().split(/\s+/).filter(w => w), all = side === 'output' ? outputs : sources;
   const hits = [];
   all.forEach((t, i) => {
-    if ((!only || suspected[side].has(i)) && words.every(w => textOf(t).includes(w))) hits.push(i);
+    if ((!only || suspected[side].has(i)) && words.every(w => textOf(t, suspected[side].get(i)).includes(w))) hits.push(i);
   });
   for (const k in tabOf) tabOf[k].classList.toggle('on', k === side);
   strange.classList.toggle('on', only);
   found.textContent = `${count(hits.length)} of ${count(all.length)}`;
   const name = i => {
-    const box = make('span', '', side === 'output' ? all[i].name : all[i].key, ' ');
+    const box = make('span', '', link(side, i), ' ');
     for (const f of all[i].flags ?? []) box.append(make('span', 'mark', f));
     if (side === 'source' && all[i].role !== 'read') box.append(make('span', 'mark', all[i].role));
     for (const s of suspected[side].get(i) ?? []) box.append(make('span', 'badge', s.id));
@@ -409,7 +422,7 @@ function showList() {
   [...t.tBodies[0].rows].forEach((r, k) => { r.dataset.i = hits[k]; });
   t.addEventListener('click', e => {
     const row = e.target.closest('tr[data-i]');
-    if (row) select(side, +row.dataset.i);
+    if (row && !e.target.closest('button')) select(side, +row.dataset.i);
   });
   list.replaceChildren(t);
   if (hits.length > shown)
@@ -511,6 +524,7 @@ function fate(s) {
     box.push(make('p', 'any', 'dropped' + (d.part ? ranges(d.part) : '') + ': ' + d.reason + ' - ' + place(d.place)));
   return box;
 }
+let opener = null;
 function select(what, i, quiet) {
   const t = what === 'output' ? outputs[i] : sources[i];
   const close = press('close', '', hide);
@@ -529,16 +543,28 @@ function select(what, i, quiet) {
   for (const s of suspected[what].get(i) ?? [])
     aside.append(make('div', 'suspicion', make('span', 'badge', s.id), s.text));
   aside.append(...(what === 'output' ? lineage(t) : fate(t)), make('h3', '', 'Values'), ...figures(t.stats));
+  if (aside.hidden) opener = document.activeElement;
   aside.hidden = false;
+  aside.focus();
   document.body.classList.add('open');
   aside.scrollTop = 0;
   if (!quiet) history.replaceState(null, '', '#' + what + '=' + encodeURIComponent(head.textContent));
 }
+// The focus goes where it came from, and the address names nothing any more.
 function hide() {
+  if (aside.hidden) return;
   aside.hidden = true;
   document.body.classList.remove('open');
+  history.replaceState(null, '', '#');
+  if (opener?.isConnected) opener.focus();
 }
-document.addEventListener('keydown', e => { if (e.key === 'Escape') hide(); });
+document.addEventListener('keydown', e => {
+  if (e.key === 'Escape') hide();
+  if (e.key === '/' && e.target !== q && !e.ctrlKey && !e.metaKey && !e.altKey) {
+    e.preventDefault();
+    q.focus();
+  }
+});
 // #output=NAME, #source=NAME, #q=WORDS
 function follow() {
   const [what, ...rest] = location.hash.slice(1).split('=');

@@ -155,6 +155,15 @@ class Browser:
     def type(self, text):
         self.call("Input.insertText", text=text)
 
+    def key(self, name):
+        """Presses and releases one: a character, or `Enter`, `Tab`, `Escape`, `Backspace`."""
+        codes = {"Enter": 13, "Tab": 9, "Escape": 27, "Backspace": 8}
+        p = {"key": name, "code": name, "windowsVirtualKeyCode": codes[name]} \
+            if name in codes else {"key": name}
+        text = {"Enter": "\r"}.get(name, "" if name in codes else name)
+        self.call("Input.dispatchKeyEvent", type="keyDown", **p, **({"text": text} if text else {}))
+        self.call("Input.dispatchKeyEvent", type="keyUp", **p)
+
     def shot(self, path):
         data = self.call("Page.captureScreenshot", format="png")["data"]
         pathlib.Path(path).write_bytes(base64.b64decode(data))

@@ -264,7 +264,7 @@ class Files(Folder):
 
     def test_says_what_it_did(self):
         out, _ = self.run_in("report", "o.ttsb", "-o", "x.html")
-        self.assertRegex(out, r"^wrote x\.html: 1 tensors, \d+ suspicions\n$")
+        self.assertRegex(out, r"^wrote x\.html: 1 tensor, \d+ suspicions?\n$")
         out, _ = self.run_in("report", "-q", "o.ttsb", "-o", "x.html")
         self.assertEqual(out, "")
 

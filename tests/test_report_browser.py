@@ -152,7 +152,9 @@ class Use(InBrowser):
                      {"about": {"k": {"x": 1}}, "dropped": [],
                       "sources": [{"name": "a", "dtype": "f32", "shape": [1, "<b>"]},
                                   {"name": "a", "dtype": "f32", "shape": {"x": 1}}],
-                      "tensors": [{"name": name, "sources": ["a", "b", 5], "value": [1]}]}):
+                      "tensors": [{"name": name, "sources": ["a", "b", 5], "value": [1]}]},
+                     {"sources": [{"name": "a", "dtype": "f32", "shape": [1], "flags": 5,
+                                   "size": "x", "stats": {}, "chain": 1, "text": 7}]}):
             with self.subTest(meta=meta):
                 other = bytearray(blob)
                 other[at:end] = json.dumps(meta).encode().ljust(end - at)
@@ -161,7 +163,53 @@ class Use(InBrowser):
                 path = self.open("b.html")
                 self.b.click("document.querySelector('#list tr[data-i]')")
                 self.assertFalse(self.b.run("document.querySelector('#aside').hidden"))
+                self.b.click("[...document.querySelectorAll('button')]"
+                             ".find(b => b.textContent === 'sources')")
+                self.assertRegex(self.text("#found"), r"^(\d) of \1$")
                 self.assert_quiet(path)
+
+    def test_by_keyboard(self):
+        """Search, open, close, without a mouse; the focus comes back."""
+        self.compile(TINY / "gpt_tiny.yaml", *tiny("gpt"))
+        path = self.open("o.html")
+        focus = "document.activeElement.id || document.activeElement.textContent"
+        self.b.key("/")
+        self.assertEqual(self.b.run(focus), "q")
+        self.b.type("speed.weight")
+        self.assertEqual(self.b.run("document.querySelector('#q').value"), "speed.weight")
+        self.b.type("/")
+        self.assertEqual(self.b.run("document.querySelector('#q').value"), "speed.weight/")
+        self.b.key("Backspace")
+        self.assertEqual(self.text("#found"), "1 of 537")
+        for _ in range(4):
+            self.b.key("Tab")
+        self.assertEqual(self.b.run(focus), "speed.weight")
+        self.b.key("Enter")
+        self.assertEqual(self.text("#aside h2"), "speed.weight")
+        self.assertEqual(self.b.run("location.hash"), "#output=speed.weight")
+        self.b.key("Tab")
+        self.assertEqual(self.b.run(focus), "close")
+        self.b.key("Escape")
+        self.assertTrue(self.b.run("document.querySelector('#aside').hidden"))
+        self.assertEqual(self.b.run(focus), "speed.weight")
+        self.assertEqual(self.b.run("location.hash"), "")
+        self.assert_quiet(path)
+
+    def test_marks_are_found(self):
+        self.compile(TINY / "gpt_tiny.yaml", *tiny("gpt"))
+        self.open("o.html", "#q=w0611")
+        self.assertEqual(self.text("#found"), "1 of 537")
+        (self.dir / "o.ttsb").write_bytes(
+            (ck.FIXTURES / "blobs" / "features-partial-1.0.ttsb").read_bytes())
+        self.report()
+        path = self.open("b.html", "#q=missing")
+        self.assertEqual(self.text("#found"), "2 of 19")
+        self.assertIn("MISSING: the checkpoint lacked", self.text("main"))
+        names = self.b.run("[...document.querySelectorAll('#list button.link')]"
+                           ".map(b => b.textContent)")
+        for name in names:
+            self.assertIn(name, self.text("main").split("MISSING: ")[1].split("Dropped")[0])
+        self.assert_quiet(path)
 
 
 class Look(InBrowser):
