@@ -3,7 +3,7 @@
  * lockfile.h - names, dtypes and shapes of a checkpoint as lines of text.
  *
  * In: tensors, or the text of a lock. Out: the text, or tensors. Invariant: a
- * list of tensors has one spelling (specs/README.md section 16), so that two
+ * list of tensors has one spelling (specs/README.md section 17), so that two
  * locks without comments are equal if and only if what they say is.
  */
 #ifndef TTSW_LOCKFILE_H

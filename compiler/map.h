@@ -8,7 +8,7 @@
  * that is dropped. Invariant: a function of the spec, the checkpoint's headers
  * and the paths of the spec as they were given (and of the blob's root), the
  * same on every machine and for any number of threads; every element of the
- * checkpoint is counted once. specs/README.md section 11 has both formats.
+ * checkpoint is counted once. specs/README.md section 20 has both formats.
  */
 #ifndef TTSW_MAP_H
 #define TTSW_MAP_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * stats_json.c - statistics as JSON. specs/README.md has the keys.
+ * stats_json.c - statistics as JSON. specs/README.md section 22 has the keys.
  */
 #include <inttypes.h>
 #include <math.h>
