@@ -1,28 +1,26 @@
 #!/usr/bin/env python3
 """Runs specs/TUTORIAL.md: writes its files, runs its commands, compares what
-they print with what the text shows. What a fence says behind its language:
+they print with what the text shows; sessions.py says what is compared. What a
+fence says behind its language:
 
     sh             lines `$ COMMAND`, each followed by its output
     yaml F, c F    the file F
     yaml F +       is added to the end of F
     diff F         lines of F that occur once, - out and + in
 
-In shown output a line `...` stands for any lines, and `...` in a line for any
-text. A command that shows `error[` fails, every other one ends with 0.
+A command that shows `error[` fails, every other one ends with 0.
 
 Arguments: a C compiler, libttsb.a. With --show, prints what the commands print."""
 import difflib
-import os
 import pathlib
 import re
-import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
 
 import checkpoints as ck
+from sessions import Shell, blocks, commands, matches
 
 SHOW = "--show" in sys.argv
 ARGS = [a for a in sys.argv[1:] if a != "--show"]
@@ -30,42 +28,6 @@ CC = shutil.which(ARGS[0] if len(ARGS) > 1 else "cc")
 LIBTTSB = ARGS[1] if len(ARGS) > 1 else str(ck.ROOT / "build/libttsb.a")
 TUTORIAL = ck.SPECS / "TUTORIAL.md"
 MANUAL = ck.SPECS / "README.md"
-MARK = "@@@ status"
-
-
-def blocks(text):
-    """(line number, language, words behind it, lines) of each fence."""
-    lines, found, start = text.splitlines(), [], None
-    for i, line in enumerate(lines):
-        if not line.startswith("```"):
-            continue
-        if start is None:
-            start = i
-            continue
-        language, *words = lines[start][3:].split()
-        found.append((start + 1, language, words, lines[start + 1:i]))
-        start = None
-    assert start is None
-    return found
-
-
-def commands(lines):
-    """(command, shown lines)"""
-    found = []
-    for line in lines:
-        if line.startswith("$ "):
-            found.append((line[2:], []))
-        else:
-            found[-1][1].append(line)
-    return found
-
-
-def matches(shown, printed):
-    pattern = ""
-    for line in shown:
-        pattern += "(?:.*\n)*" if line == "..." else \
-            ".*".join(re.escape(part) for part in line.split("...")) + "\n"
-    return re.fullmatch(pattern, "".join(f"{line}\n" for line in printed))
 
 
 def patched(text, lines):
@@ -78,61 +40,11 @@ def patched(text, lines):
     return "\n".join(have) + "\n"
 
 
-class Shell:
-    """One bash for the whole text, as its reader has."""
-
-    def __init__(self, folder):
-        root = folder / "repository"
-        root.mkdir()
-        for name in ("fixtures", "runtime"):
-            (root / name).symlink_to(ck.ROOT / name)
-        (root / "build").mkdir()
-        (root / "build" / "ttswc").symlink_to(pathlib.Path(ck.TTSWC).resolve())
-        (root / "build" / "libttsb.a").symlink_to(pathlib.Path(LIBTTSB).resolve())
-        self.bash = subprocess.Popen(
-            ["bash", "--norc"], cwd=root, text=True, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env={**os.environ, "TMPDIR": str(folder), "LC_ALL": "C",
-                 "PATH": f"{self.compiler(folder)}:{os.environ['PATH']}"})
-
-    @staticmethod
-    def compiler(folder):
-        """`cc` as this build has it: with a sanitizer if libttsb.a has one."""
-        where = folder / "bin"
-        where.mkdir()
-        flags = "-fsanitize=address,undefined" if b"__asan_" in \
-            pathlib.Path(LIBTTSB).read_bytes() else ""
-        (where / "cc").write_text(
-            f'#!/bin/sh\nexec {shlex.quote(CC)} -Wall -Wextra -Werror {flags} "$@"\n')
-        (where / "cc").chmod(0o755)
-        return where
-
-    def run(self, command):
-        """(printed lines, status)"""
-        self.bash.stdin.write(f"{{ {command}\n}} </dev/null\necho '{MARK}' $?\n")
-        self.bash.stdin.flush()
-        printed = []
-        while True:
-            line = self.bash.stdout.readline()
-            assert line, (command, printed)
-            if line.startswith(MARK):
-                return printed, int(line.split()[-1])
-            printed.append(line.rstrip("\n"))
-
-    def folder(self):
-        return pathlib.Path(self.run("pwd")[0][0])
-
-    def close(self):
-        self.bash.stdin.close()
-        self.bash.wait()
-        self.bash.stdout.close()
-
-
 class Tutorial(unittest.TestCase):
     def setUp(self):
         holder = tempfile.TemporaryDirectory()
         self.addCleanup(holder.cleanup)
-        self.shell = Shell(pathlib.Path(holder.name))
+        self.shell = Shell(pathlib.Path(holder.name), CC, LIBTTSB)
         self.addCleanup(self.shell.close)
 
     def write(self, language, words, lines):
