@@ -173,7 +173,10 @@ static void json_role(struct text *t, const struct chain_of *of,
     struct text role = {0};
     if (f->leaf != NULL)
         fate_put_role(&role, of, f->leaf);
-    meta_string(t, text_view(&role));
+    if (role.n > 0)
+        meta_string(t, text_view(&role));
+    else
+        text_c(t, "null");
     text_release(&role);
 }
 

@@ -203,6 +203,7 @@ class Backward(Folder):
         fate, = self.fates("s.yaml", "q")
         self.assertEqual([(o["name"], ranges_of(o["part"])) for o in fate["outputs"]],
                          [("qa", {"out": (0, 2)}), ("qb", {"out": (5, 6)})])
+        self.assertIsNone(fate["role"])
         self.assertEqual([(ranges_of(d["part"]), d["reason"]) for d in fate["dropped"]],
                          [({"out": (2, 5)}, "loss only")])
         fate, = self.fates("s.yaml", "w")

@@ -8,6 +8,7 @@ to what there is: commands, options, modules.
 Arguments: a C compiler, libttsb.a. With --fill, what is shown as `@@` becomes
 what is printed."""
 import fnmatch
+import json
 import pathlib
 import re
 import shutil
@@ -117,6 +118,32 @@ class Lists(unittest.TestCase):
                           if not any(fnmatch.fnmatch(m, n) for n in names)], [])
         self.assertEqual([n for n in sorted(names) if not fnmatch.filter(modules, n)
                           and not (ck.ROOT / n).is_dir()], [])
+
+    def test_each_key_is_named(self):
+        """What `--json` prints, in the section that is about it."""
+        def keys(x):
+            if isinstance(x, dict):
+                return set(x).union(*map(keys, x.values()))
+            return set().union(*map(keys, x)) if isinstance(x, list) else set()
+
+        gpt = ck.SPECS / "indextts2/gpt_tiny.yaml"
+        weights = ck.FIXTURES / "gpt/gpt_tiny.safetensors"
+        blob = ck.FIXTURES / "blobs/features-1.0.ttsb"
+        sections = dict(re.findall(r"^## (\d+)\.(.*?)(?=^## |\Z)", MANUAL.read_text(),
+                                   re.M | re.S))
+        sections["21"] += sections["20"]  # which has the keys of a part
+        for number, *args in (
+                ("18", "inspect", blob), ("18", "inspect", weights),
+                ("18", "inspect", ck.FIXTURES / "manifests/gpt.lock"),
+                ("20", "map", gpt, weights), ("22", "stats", weights), ("22", "stats", blob),
+                ("21", "explain", gpt, "h.3.attn.k.weight", weights),
+                ("21", "explain", "--inverse", gpt, "text_head.bias", weights),
+                ("21", "explain", "--inverse", gpt, "gpt.h.3.attn.c_attn.weight", weights)):
+            with self.subTest(args=args):
+                found = keys(json.loads(ck.ttswc(args[0], "--json", *args[1:])[0]))
+                found -= {"license", "source", "attribution"} if "about" in found else set()
+                self.assertGreater(len(found), 4)
+                self.assertEqual(found - set(re.findall(r"`([a-z_]+)`", sections[number])), set())
 
     def test_table_of_contents(self):
         text = MANUAL.read_text()
