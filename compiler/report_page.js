@@ -77,13 +77,17 @@ const listOf = (key, ok) => {
   return Array.isArray(v) ? v.filter(x => x !== null && typeof x === 'object'
     && typeof x.name === 'string' && ok(x)) : [];
 };
-const isSource = x => Array.isArray(x.shape) && typeof x.dtype === 'string';
+const textIn = x => typeof x === 'string' ? x : JSON.stringify(x);
+const isSource = x => Array.isArray(x.shape) && x.shape.every(Number.isFinite)
+  && typeof x.dtype === 'string';
 const metaSources = (key, role) => listOf(key, isSource).map(
-  ({name, dtype, shape, source, digest}) => ({name, dtype, shape, source, digest, role}));
+  ({name, dtype, shape, source, digest}) => ({
+    name, dtype, shape, role, source: source && textIn(source), digest: digest && textIn(digest)}));
 const metaDropped = metaSources('dropped', 'dropped');
 const sources = D.sources ?? [...metaSources('sources', 'read'), ...metaDropped];
 for (const s of sources) s.key = (s.source ? s.source + ':' : '') + s.name;
-const metaOf = new Map(listOf('tensors', t => Array.isArray(t.sources)).map(t => [t.name, t]));
+const metaOf = new Map(listOf('tensors', t => Array.isArray(t.sources)).map(
+  t => [t.name, {sources: t.sources.map(textIn), value: textIn(t.value)}]));
 const keysOf = o => o.chain ? o.chain.sources.map(s => (s.source ? s.source + ':' : '') + s.name)
                             : metaOf.get(o.name)?.sources ?? [];
 const outputAt = new Map(outputs.map((o, i) => [o.name, i]));
@@ -126,7 +130,7 @@ main.append(make('div', 'cards',
                         + ' of the tensors MISSING')] : [])));
 main.append(pairs([['file', D.path], ['contract', make('span', 'mono', D.contract)],
   ['root', make('span', 'mono', D.root)], ['page made by', 'ttswc ' + D.compiler],
-  ...Object.entries(D.about ?? D.meta?.about ?? {}).map(([k, v]) => [k, String(v)]),
+  ...Object.entries(D.about ?? D.meta?.about ?? {}).map(([k, v]) => [k, textIn(v)]),
   ...(D.files ?? []).map(f => ['checkpoint' + (f.source ? ' ' + f.source : ''),
                                f.path + ', ' + size(f.size)])]));
 
@@ -494,7 +498,7 @@ function lineage(o) {
     if (!m) return box.concat(make('p', 'dim', 'META does not tell.'));
     for (const k of m.sources)
       box.push(make('p', 'any', sourceAt.has(k) ? link('source', sourceAt.get(k)) : make('code', '', k)));
-    return box.concat(make('pre', '', String(m.value)));
+    return box.concat(make('pre', '', m.value ?? ''));
   }
   box.push(make('p', 'mono any', place(c.place)), make('pre', '', c.text));
   for (const u of c.use) box.push(make('p', 'any', `in template ${u.template}, used at ${place(u)}`));

@@ -147,6 +147,7 @@ class Use(InBrowser):
         at = blob.index(b'{"dropped":')
         end = blob.index(b"\0", at)
         name = ck.blob(ck.FIXTURES / "blobs" / "features-1.0.ttsb")["tensors"][0]["name"]
+        odd = {"toString": 1, "valueOf": 1}  # is no text and no number
         for meta in (None, [], 7, {"sources": 5, "dropped": [None, {"name": 1}, "x"],
                                    "tensors": [{}, None, 3]},
                      {"about": {"k": {"x": 1}}, "dropped": [],
@@ -154,7 +155,12 @@ class Use(InBrowser):
                                   {"name": "a", "dtype": "f32", "shape": {"x": 1}}],
                       "tensors": [{"name": name, "sources": ["a", "b", 5], "value": [1]}]},
                      {"sources": [{"name": "a", "dtype": "f32", "shape": [1], "flags": 5,
-                                   "size": "x", "stats": {}, "chain": 1, "text": 7}]}):
+                                   "size": "x", "stats": {}, "chain": 1, "text": 7}]},
+                     {"about": {"license": odd},
+                      "sources": [{"name": "a", "dtype": "f32", "shape": [odd]},
+                                  {"name": "b", "dtype": "f32", "shape": [2], "digest": odd,
+                                   "source": odd}],
+                      "tensors": [{"name": name, "sources": [odd], "value": odd}]}):
             with self.subTest(meta=meta):
                 other = bytearray(blob)
                 other[at:end] = json.dumps(meta).encode().ljust(end - at)
