@@ -5,8 +5,8 @@
 // In: the JSON that stands in the page. Out: the page's elements. Invariant:
 // nothing is loaded, and what comes from files becomes text and never markup.
 'use strict';
-const D = JSON.parse(document.getElementById('data').textContent);
-const main = document.getElementById('main'), aside = document.getElementById('aside');
+const byId = id => document.getElementById(id);
+const D = JSON.parse(byId('data').textContent), main = byId('main'), aside = byId('aside');
 const make = (tag, cls, ...kids) => {
   const e = document.createElement(tag);
   if (cls) e.className = cls;
@@ -41,11 +41,8 @@ const table = (heads, rows, cls) => {
   t.append(body);
   return t;
 };
-const pairs = rows => {
-  const dl = make('dl');
-  for (const [k, v] of rows) dl.append(make('dt', '', k), make('dd', '', v));
-  return dl;
-};
+const pairs = rows => make('dl', '',
+  ...rows.flatMap(([k, v]) => [make('dt', '', k), make('dd', '', v)]));
 const press = (text, cls, f) => {
   const b = make('button', cls, text);
   b.type = 'button';
@@ -294,9 +291,13 @@ const measures = {
   kurtosis: {of: s => s.kurtosis, noise: n => 1.5 * Math.sqrt(24 / n), floor: 0.1},
 };
 const stacks = new Map();
+const hasFigures = o => o.stats && o.stats.finite > 1;
+// Why a tensor has none that should: it is shown as such, and not left out.
+const without = o => o.flags.includes('missing') ? 'MISSING' : o.flags.includes('absent') ? 'ABSENT'
+  : o.stats && o.stats.finite < o.stats.count ? 'NaN or Inf' : '';
 outputs.forEach((o, i) => {
   const p = o.name.split('.'), k = p.findIndex(x => /^[0-9]+$/.test(x));
-  if (k < 0 || !o.stats || o.stats.finite < 2 || o.flags.includes('alias')) return;
+  if (k < 0 || (!hasFigures(o) && !without(o)) || o.flags.includes('alias')) return;
   const name = p.slice(0, k).join('.'), kind = p.slice(k + 1).join('.') || '(itself)';
   if (!stacks.has(name)) stacks.set(name, {layers: new Set(), kinds: new Map()});
   const s = stacks.get(name);
@@ -311,7 +312,8 @@ const median = v => {
 // How far each of a kind is off the others: in their own spread, and not less than what chance
 // gives so few elements.
 const deviations = (cells, m) => {
-  const v = new Map([...cells].map(([l, i]) => [l, m.of(outputs[i].stats)]));
+  const v = new Map([...cells].filter(([, i]) => hasFigures(outputs[i]))
+    .map(([l, i]) => [l, m.of(outputs[i].stats)]));
   if (v.size < 3) return new Map();
   const mid = median(v.values());
   const spread = 1.4826 * median([...v.values()].map(x => Math.abs(x - mid)));
@@ -323,17 +325,16 @@ const shade = z => {
   return `linear-gradient(${c}, ${c})`;
 };
 const heats = make('div'), far = make('div');
-heats.id = 'heats';
-far.id = 'far';
+heats.id = 'heats'; far.id = 'far';
 const keys = make('div', 'bar dim');
 const keyLo = make('span', 'key'), keyHi = make('span', 'key');
 keyLo.id = 'keylo'; keyHi.id = 'keyhi';
 const choose = Object.keys(measures).map(name => press(name, '', () => showLayers(name)));
 keys.append(...choose, keyLo, 'below its siblings', keyHi, 'above: full colour is six times their spread');
 main.append(make('p', 'dim', 'A column is a layer, a row one kind of tensor in it; the first row is the '
-  + 'median of the column. A layer that was never trained stands out as a column.'), keys, far, heats);
+  + 'median of the column. A layer that was never trained stands out as a column; hatched is what is MISSING, ABSENT or not finite.'), keys, far, heats);
 function showLayers(name) {
-  const m = measures[name], off = [];
+  const m = measures[name], off = [], blank = [];
   choose.forEach(b => b.classList.toggle('on', b.textContent === name));
   heats.replaceChildren();
   for (const [stack, s] of [...stacks].sort((a, b) => b[1].layers.size - a[1].layers.size)) {
@@ -352,16 +353,27 @@ function showLayers(name) {
       cell.title = `${stack}.${l}: median ${z.toFixed(1)}`;
       box.append(cell);
       if (z > 3 && rows.length > 1) off.push([stack + '.' + l, z]);
+      const inside = rows.flatMap(r => r[1].has(l) ? [outputs[r[1].get(l)]] : []);
+      if (!inside.some(hasFigures)) {
+        cell.className = 'cell blank';
+        cell.style.backgroundImage = cell.title = '';
+        blank.push(`${stack}.${l} (${[...new Set(inside.map(without))].join(', ')})`);
+      }
     }
     for (const [kind, cells, z] of rows) {
       box.append(make('span', 'kind', make('bdi', '', kind)));
       box.lastChild.title = kind;
       for (const l of layers) {
         if (!cells.has(l)) { box.append(make('span', 'cell none')); continue; }
-        const i = cells.get(l), b = press('', 'cell', () => select('output', i));
-        b.style.backgroundImage = shade(z.get(l) ?? 0);
-        b.title = `${outputs[i].name}: ${name} ${num(outputs[i].stats[name])}`
-          + (z.has(l) ? `, off by ${z.get(l).toFixed(1)}` : '');
+        const i = cells.get(l), o = outputs[i], b = press('', 'cell', () => select('output', i));
+        if (hasFigures(o)) {
+          b.style.backgroundImage = shade(z.get(l) ?? 0);
+          b.title = `${o.name}: ${name} ${num(o.stats[name])}`
+            + (z.has(l) ? `, off by ${z.get(l).toFixed(1)}` : '');
+        } else {
+          b.classList.add('blank');
+          b.title = `${o.name}: ${without(o)}`;
+        }
         box.append(b);
       }
     }
@@ -371,6 +383,9 @@ function showLayers(name) {
   if (off.length > 0)
     far.append(make('p', 'suspicion', 'Far off their siblings: ' + off.sort((a, b) => b[1] - a[1])
       .slice(0, 20).map(([l, z]) => `${l} (${z < 99 ? z.toFixed(1) : '99 or more'})`).join(', ')));
+  if (blank.length > 0)
+    far.append(make('p', 'suspicion', 'Without figures: ' + blank.slice(0, 20).join(', ')
+      + (blank.length > 20 ? ` and ${count(blank.length - 20)} more` : '')));
 }
 showLayers('std');
 if (heats.childElementCount === 0)
@@ -389,7 +404,7 @@ if (D.trust) {
 // --- tensors ---
 section('tensors', 'Tensors');
 const q = make('input'), tabs = make('span'), list = make('div', 'wide'), found = make('span', 'dim');
-q.id = 'q'; q.type = 'search'; q.placeholder = 'search in names, dtypes, values, marks (press / to come here)';
+q.id = 'q'; q.type = 'search'; q.placeholder = 'search names, types, values, marks ( / )';
 found.id = 'found';
 let side = 'output', only = false, shown = 200;
 const tab = (name, title) => press(title, '', () => { side = name; shown = 200; showList(); });
@@ -437,7 +452,7 @@ q.addEventListener('input', () => { shown = 200; showList(); });
 showList();
 
 // --- details ---
-const SVG = document.getElementById('svg').namespaceURI;
+const SVG = byId('svg').namespaceURI;
 const svg = (tag, props) => {
   const e = document.createElementNS(SVG, tag);
   for (const k in props) e.setAttribute(k, props[k]);

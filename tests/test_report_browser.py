@@ -246,6 +246,34 @@ class Look(InBrowser):
         self.assertRegex(self.text("#aside"), r"W061\d")
         self.assert_quiet(path)
 
+    def test_a_layer_without_figures_is_no_gap(self):
+        """MISSING, and all NaN: columns of their own, named above."""
+        tensors = {name: t for name, t in ck.read(*tiny("gpt")).items()
+                   if not name.startswith("gpt.h.5.")}
+        ck.write(self.dir / "c.safetensors", tensors)
+        self.compile(TINY / "gpt_tiny.yaml", "c.safetensors", "--allow-partial-weights")
+        path = self.open("o.html")
+        self.assertEqual(self.text("#far"), "Without figures: h.5 (MISSING)")
+        self.assertEqual(self.b.run("document.querySelectorAll('.heat button.blank').length"), 16)
+        self.b.run("document.querySelector('#layers').scrollIntoView()")
+        self.shot("missing_layer")
+        self.b.click("document.querySelector('.heat button.blank')")
+        self.assertRegex(self.text("#aside h2"), r"^h\.5\.")
+        self.assert_quiet(path)
+        nan = struct.pack("<4f", *[float("nan")] * 4)
+        good = struct.pack("<4f", 1, 2, 3, 4)
+        (self.dir / "s.yaml").write_text(
+            "ttsw: 1\nmodel: m\nrevision: 1\nsource_dtype: f32\nstore: f32\n"
+            "layout: [out, in]\nmap:\n  - for: {i: 0..5}\n    tensors:\n"
+            "      h.{i}.a: a.{i} [in=4] allow_nonfinite\n"
+            "      h.{i}.b: b.{i} [in=4] allow_nonfinite\n")
+        ck.write(self.dir / "c.safetensors", {f"{n}.{i}": ("F32", [4], nan if i == 3 else good)
+                                              for i in range(5) for n in "ab"})
+        self.compile("s.yaml", "c.safetensors")
+        path = self.open("o.html")
+        self.assertEqual(self.text("#far"), "Without figures: h.3 (NaN or Inf)")
+        self.assert_quiet(path)
+
     def test_four_thousand_long_names(self):
         part = "a_very_long_component_of_a_name_that_goes_on_and_on_and_on_until_it_ends"
         lines = f"      {part}.{part}.{{i}}.{part[:40]}: w.{{i}} [in=4]\n"
