@@ -6,7 +6,7 @@ is printed with what is shown; sessions.py says how. Holds the lists of README.m
 to what there is: commands, options, modules.
 
 Arguments: a C compiler, libttsb.a. With --fill, what is shown as `@@` becomes
-what is printed."""
+what is printed: put `@@` for an output that has changed, and read the diff."""
 import fnmatch
 import json
 import pathlib
