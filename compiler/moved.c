@@ -8,14 +8,17 @@
  */
 #include "moved.h"
 
+#include "suggest.h"
 #include "text.h"
 
 #define MAX_TRIED 64    /* names from which a move is guessed */
 #define LEAST_RENAMED 3 /* names; for fewer, each is said with its like */
 
-/* Names that begin with `spec` begin with `there` in the checkpoint. */
+/* Names that begin with `spec` begin with `there` in the checkpoint; or, of
+ * `anywhere`, the component `spec` is `there`, wherever it stands. */
 struct move {
     struct str spec, there;
+    bool anywhere;
     const struct leaf *first;
     struct str found; /* the first, as the checkpoint has it */
     size_t have, missing;
@@ -28,23 +31,62 @@ static bool is_missing(const struct resolution *r, const struct leaf *leaf)
            !leaf->counter && !r->prefixed[leaf->file];
 }
 
+/* The end of the component that begins at `at`, with its dot; 0 for the
+ * last. */
+static size_t part_end(struct str name, size_t at)
+{
+    const char *dot = memchr(name.p + at, '.', name.n - at);
+    return dot == NULL ? 0 : (size_t)(dot - name.p) + 1;
+}
+
+/* The component that begins at *at, and the next one's begin. */
+static struct str take_part(struct str name, size_t *at)
+{
+    size_t begin = *at, end = part_end(name, begin);
+    *at = end > 0 ? end : name.n + 1;
+    return str_cut(name, begin, *at - 1);
+}
+
+/* `name` with the other word. */
+static void put_moved(const struct move *m, struct str name, struct text *out)
+{
+    if (!m->anywhere) {
+        text_str(out, m->there);
+        text_str(out, str_cut(name, m->spec.n, name.n));
+    }
+    for (size_t at = 0; m->anywhere && at <= name.n;) {
+        struct str part;
+        if (at > 0)
+            text_c(out, ".");
+        part = take_part(name, &at);
+        text_str(out, str_eq(part, m->spec) ? m->there : part);
+    }
+}
+
 static bool find_moved(const struct resolution *r, const struct move *m,
                        const struct leaf *leaf, uint32_t *index)
 {
     struct text name = {0};
     bool found;
-    text_str(&name, m->there);
-    text_str(&name, str_cut(leaf->name, m->spec.n, leaf->name.n));
+    put_moved(m, leaf->name, &name);
     found = checkpoint_find(r->c, leaf->file, text_view(&name), index);
     text_release(&name);
     return found && !r->claimed[*index];
 }
 
+/* Whether a move speaks of a name. */
+static bool is_meant(const struct move *m, const struct leaf *leaf)
+{
+    bool meant = !m->anywhere && str_begins(leaf->name, m->spec);
+    for (size_t at = 0; m->anywhere && !meant && at <= leaf->name.n;)
+        meant = str_eq(take_part(leaf->name, &at), m->spec);
+    return meant && leaf->file == m->first->file;
+}
+
 static bool is_moved(const struct resolution *r, const struct move *m,
                      const struct leaf *leaf)
 {
-    return is_missing(r, leaf) && leaf->file == m->first->file &&
-           str_begins(leaf->name, m->spec);
+    return is_missing(r, leaf) && is_meant(m, leaf);
 }
 
 /* Whether a move explains enough. */
@@ -60,14 +102,6 @@ static bool holds(const struct resolution *r, struct move *m)
         m->have += find_moved(r, m, leaf, &index);
     }
     return m->have > 1 && m->have * 10 >= m->missing * 9;
-}
-
-/* The end of the component that begins at `at`, with its dot; 0 for the
- * last. */
-static size_t part_end(struct str name, size_t at)
-{
-    const char *dot = memchr(name.p + at, '.', name.n - at);
-    return dot == NULL ? 0 : (size_t)(dot - name.p) + 1;
 }
 
 /* A prefix more: the tensor begins and ends like the name, and has whole
@@ -133,36 +167,65 @@ static bool find_more(const struct resolution *r, struct move *m)
     return false;
 }
 
-/* Another word for one component, as whole as a component is. */
+/* Whether two words are indices of the same thing: `convs0` and `convs2`, 0 and
+ * 12. Another index is no other word. */
+static bool is_numbered(struct str a, struct str b)
+{
+    size_t i = a.n, k = b.n;
+    while (i > 0 && a.p[i - 1] >= '0' && a.p[i - 1] <= '9')
+        i--;
+    while (k > 0 && b.p[k - 1] >= '0' && b.p[k - 1] <= '9')
+        k--;
+    return i < a.n &&
+           (i == 0 || (k < b.n && str_eq(str_cut(a, 0, i), str_cut(b, 0, k))));
+}
+
+/* Another word for the component at `at`, as whole as a component is: behind
+ * this prefix, or, where that explains more, wherever the word stands. */
 static bool try_other(const struct resolution *r, struct move *m, size_t at,
                       struct str there)
 {
-    struct str name = m->first->name, rest;
-    size_t end = part_end(name, at), other;
-    uint64_t index;
-    if (end == 0 || there.n < at || memcmp(there.p, name.p, at) != 0)
+    struct str name = m->first->name, word, other;
+    struct move anywhere = *m;
+    size_t end = at, other_end = at;
+    bool held;
+    if (there.n <= at || memcmp(there.p, name.p, at) != 0)
         return false;
-    rest = str_cut(name, end, name.n);
-    other = part_end(there, at);
-    if (other == 0 || !str_eq(str_cut(there, other, there.n), rest) ||
-        str_is_index(str_cut(name, at, end - 1), &index))
+    word = take_part(name, &end);
+    other = take_part(there, &other_end);
+    if (name.n + other_end != there.n + end || is_numbered(word, other) ||
+        str_eq(word, other) ||
+        (end < name.n &&
+         memcmp(name.p + end, there.p + other_end, name.n - end) != 0) ||
+        (end > name.n && !suggest_is_twin(word, other)))
         return false;
+    anywhere.found = m->found = there;
+    anywhere.spec = word;
+    anywhere.there = other;
+    anywhere.anywhere = true;
     m->spec = str_cut(name, 0, end);
-    m->there = str_cut(there, 0, other);
-    m->found = there;
-    return holds(r, m) && m->have >= LEAST_RENAMED;
+    m->there = str_cut(there, 0, other_end);
+    held = end < name.n && holds(r, m) && m->have >= LEAST_RENAMED;
+    if (!holds(r, &anywhere) || anywhere.have < LEAST_RENAMED ||
+        (held && anywhere.have <= m->have))
+        return held;
+    *m = anywhere;
+    return true;
 }
 
 static bool find_other(const struct resolution *r, struct move *m)
 {
     const struct checkpoint_source *of = &r->c->sources[m->first->file];
     struct str name = m->first->name;
+    struct move empty = *m;
     for (uint32_t i = of->first; i < of->first + of->count; i++) {
         if (r->claimed[i])
             continue;
-        for (size_t at = 0, end; (end = part_end(name, at)) > 0; at = end)
+        for (size_t at = 0; at <= name.n; take_part(name, &at)) {
+            *m = empty;
             if (try_other(r, m, at, r->c->tensors[i].name))
                 return true;
+        }
     }
     return false;
 }
@@ -172,7 +235,13 @@ static void say(struct resolution *r, const struct move *m)
     struct diag_where w = {m->first->where.at, m->first->where.use, NULL};
     struct str called = checkpoint_called(r->a, r->c, m->first->file);
     struct diag_item *item;
-    if (m->there.n > 0)
+    if (m->anywhere)
+        item = diag_add(r->d, "E0309", w,
+                        "%zu of %zu missing names with `%.*s` are in %.*s, "
+                        "where it is `%.*s`",
+                        m->have, m->missing, STR_ARG(m->spec), STR_ARG(called),
+                        STR_ARG(m->there));
+    else if (m->there.n > 0)
         item = diag_add(r->d, "E0309", w,
                         "%zu of %zu missing names that begin with `%.*s` are "
                         "in %.*s, where they begin with `%.*s`",
@@ -185,7 +254,9 @@ static void say(struct resolution *r, const struct move *m)
                         m->have, m->missing, STR_ARG(m->spec), STR_ARG(called));
     diag_note(r->d, item, "for example, `%.*s` is `%.*s` there",
               STR_ARG(m->first->name), STR_ARG(m->found));
-    diag_help(r->d, item, "mend the name, or the `from:` or `root:` before it");
+    diag_help(r->d, item, "mend %s, or the `from:` or `root:` before %s",
+              m->anywhere ? "the names" : "the name",
+              m->anywhere ? "them" : "it");
 }
 
 /* Optional tensors and counters, too, are nobody's otherwise. */
@@ -194,8 +265,7 @@ static void settle(struct resolution *r, const struct move *m)
     for (size_t i = 0; i < r->m->leaf_count; i++) {
         struct leaf *leaf = r->m->leaves[i];
         uint32_t index;
-        if (leaf->file != m->first->file || leaf->source != NO_SOURCE ||
-            leaf->reported || !str_begins(leaf->name, m->spec) ||
+        if (leaf->source != NO_SOURCE || leaf->reported || !is_meant(m, leaf) ||
             !find_moved(r, m, leaf, &index))
             continue;
         leaf->reported = !leaf->counter;

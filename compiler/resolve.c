@@ -20,6 +20,7 @@
 #include "quantised.h"
 #include "ranges.h"
 #include "sources.h"
+#include "stranger.h"
 #include "subtree.h"
 #include "text.h"
 #include "ttsb.h"
@@ -399,6 +400,7 @@ bool resolve_model(struct arena *a, struct diag *d, struct model *m,
     moved_check(&r);
     unclaimed = arena_new(a, size_t, c->source_count);
     quantised_check(&r, unclaimed);
+    stranger_check(&r);
     check_dtypes(&r);
     configuration_check(&r);
     ranges_check_absent(&r);

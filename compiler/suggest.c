@@ -48,3 +48,16 @@ struct str suggest_nearest(struct str word, const struct str *words, size_t n)
     }
     return found;
 }
+
+bool suggest_is_twin(struct str a, struct str b)
+{
+    static const char *const twins[][2] = {{"weight", "gamma"},
+                                           {"weight", "scale"},
+                                           {"bias", "beta"},
+                                           {"bias", "shift"}};
+    for (size_t i = 0; i < sizeof twins / sizeof twins[0]; i++)
+        if ((str_is(a, twins[i][0]) && str_is(b, twins[i][1])) ||
+            (str_is(a, twins[i][1]) && str_is(b, twins[i][0])))
+            return true;
+    return false;
+}

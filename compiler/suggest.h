@@ -18,4 +18,8 @@ size_t suggest_distance(struct str a, struct str b, size_t limit);
  * the first of equals; {0} if none is. */
 struct str suggest_nearest(struct str word, const struct str *words, size_t n);
 
+/* Whether two words are names of the same parameter of a norm in different
+ * libraries: `weight` and `gamma`, `bias` and `beta`. */
+bool suggest_is_twin(struct str a, struct str b);
+
 #endif
