@@ -8,8 +8,11 @@
  */
 #include "checkpoint.h"
 
+#include <inttypes.h>
+
 #include "shards.h"
 #include "text.h"
+#include "ttsb.h"
 
 /* The files that one argument of a source names. */
 struct part {
@@ -248,4 +251,16 @@ struct str checkpoint_shape(struct arena *a, const struct st_tensor *tensor)
     s = arena_str(a, text_view(&t));
     text_release(&t);
     return s;
+}
+
+struct str checkpoint_tensor_text(struct arena *a, const struct checkpoint *c,
+                                  uint32_t index)
+{
+    const struct st_tensor *t = &c->tensors[index];
+    bool is_lock = c->files[c->places[index].file].is_lock;
+    return arena_format(a, "%.*s: `%.*s` is %s %.*s (%sbyte %" PRIu64 ")",
+                        STR_ARG(checkpoint_path(c, index)), STR_ARG(t->name),
+                        ttsb_dtype_name(t->dtype),
+                        STR_ARG(checkpoint_shape(a, t)),
+                        is_lock ? "" : "header ", t->header_offset);
 }

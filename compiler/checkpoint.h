@@ -80,6 +80,11 @@ struct str checkpoint_path(const struct checkpoint *c, uint32_t index);
 struct str checkpoint_called(struct arena *a, const struct checkpoint *c,
                              uint32_t source);
 
+/* "model.safetensors: `fc` is F32 [3,4] (header byte 96)"; of a lock the byte
+ * is one of the whole file. */
+struct str checkpoint_tensor_text(struct arena *a, const struct checkpoint *c,
+                                  uint32_t index);
+
 /* Reads size bytes at `offset` of tensor `index`'s data. 0, or an errno
  * (ENODATA if the file ends before). Callable from any thread. */
 int checkpoint_read(const struct checkpoint *c, uint32_t index, uint64_t offset,

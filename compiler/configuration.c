@@ -179,6 +179,19 @@ static struct cause *known(struct search *s, const struct cause *c)
     return NULL;
 }
 
+/* A known cause with the same definition that explains this size, too: what
+ * another size was solved for may be a divisor here. */
+static struct cause *known_fits(struct search *s, const struct leaf *leaf,
+                                const struct expr *e, const struct cause *c,
+                                int64_t size)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->causes[i].of == c->of && s->causes[i].file == c->file &&
+            fits(s, leaf, e, &s->causes[i], size))
+            return &s->causes[i];
+    return NULL;
+}
+
 /* The cause of one size: one that is known before a new one. NULL if no word
  * of it explains it. */
 static struct cause *cause_of(struct search *s, const struct leaf *leaf,
@@ -192,7 +205,11 @@ static struct cause *cause_of(struct search *s, const struct leaf *leaf,
     for (size_t i = 0; i < roots.n; i++) {
         struct cause c = found;
         c.of = roots.p[i];
-        if (has_agreed(s, c.of) || !solve(s, leaf, e, size, &c))
+        if (has_agreed(s, c.of))
+            continue;
+        if (known_fits(s, leaf, e, &c, size) != NULL)
+            return known_fits(s, leaf, e, &c, size);
+        if (!solve(s, leaf, e, size, &c))
             continue;
         if (known(s, &c) != NULL)
             return known(s, &c);

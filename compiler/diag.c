@@ -152,8 +152,12 @@ static int place_order(const struct diag_item *a, const struct diag_item *b)
         c = a->where.at.begin < b->where.at.begin ? -1 : 1;
     if (c == 0)
         c = strcmp(a->id, b->id);
-    if (c == 0)
-        c = frame_order(a->where.use, b->where.use);
+    return c != 0 ? c : frame_order(a->where.use, b->where.use);
+}
+
+static int fold_order(const struct diag_item *a, const struct diag_item *b)
+{
+    int c = place_order(a, b);
     return c != 0 ? c : str_order(a->fact, b->fact);
 }
 
@@ -161,7 +165,18 @@ static int compare_items(const void *x, const void *y)
 {
     const struct diag_item *a = *(struct diag_item *const *)x;
     const struct diag_item *b = *(struct diag_item *const *)y;
+    int c = fold_order(a, b);
+    return c != 0 ? c : (a->serial > b->serial) - (a->serial < b->serial);
+}
+
+/* What folds stays together, and stands where the first of it was found. */
+static int compare_found(const void *x, const void *y)
+{
+    const struct diag_item *a = *(struct diag_item *const *)x;
+    const struct diag_item *b = *(struct diag_item *const *)y;
     int c = place_order(a, b);
+    if (c == 0)
+        c = (a->leads > b->leads) - (a->leads < b->leads);
     return c != 0 ? c : (a->serial > b->serial) - (a->serial < b->serial);
 }
 
@@ -176,7 +191,7 @@ static size_t loop_count(const struct diag_binding *b)
 static bool folds(const struct diag_item *a, const struct diag_item *b)
 {
     size_t n = loop_count(a->where.loops);
-    return a->where.at.src != NULL && place_order(a, b) == 0 &&
+    return a->where.at.src != NULL && fold_order(a, b) == 0 &&
            n == loop_count(b->where.loops) &&
            (n > 0 || str_eq(a->text, b->text));
 }
@@ -232,6 +247,11 @@ static struct diag_item **sorted(struct diag *d, size_t n)
     for (struct diag_item *it = d->first; it != NULL; it = it->next)
         all[k++] = it;
     qsort(all, n, sizeof *all, compare_items);
+    for (size_t i = 0; i < n; i++)
+        all[i]->leads = i > 0 && fold_order(all[i - 1], all[i]) == 0
+                            ? all[i - 1]->leads
+                            : all[i]->serial;
+    qsort(all, n, sizeof *all, compare_found);
     return all;
 }
 

@@ -27,7 +27,7 @@ struct diag_item {
     struct diag_where where;
     struct str path; /* for a file that is no spec */
     uint64_t offset;
-    uint64_t serial;
+    uint64_t serial, leads; /* leads: the least serial of what folds with it */
     struct str fact;
     struct str text;
     struct diag_text *labels, *notes;

@@ -99,10 +99,8 @@ static void say_unclaimed(const struct leftovers *r, const struct name_set *set,
                         "%zu checkpoint tensors are neither used nor dropped: "
                         "%.*s",
                         set->count, STR_ARG(set->text));
-    diag_note(r->d, item, "%.*s: `%.*s` is %s %.*s (header byte %" PRIu64 ")",
-              STR_ARG(checkpoint_path(r->c, index)), STR_ARG(example->name),
-              ttsb_dtype_name(example->dtype),
-              STR_ARG(checkpoint_shape(r->a, example)), example->header_offset);
+    diag_note(r->d, item, "%.*s",
+              STR_ARG(checkpoint_tensor_text(r->a, r->c, index)));
     help_unclaimed(r, item, near, index);
 }
 

@@ -32,11 +32,21 @@ static void type_fact(struct arena *a, struct diag_item *item,
 static void file_note(struct arena *a, struct diag *d, struct diag_item *item,
                       const struct checkpoint *c, uint32_t index)
 {
-    const struct st_tensor *t = &c->tensors[index];
-    diag_note(d, item, "%.*s: `%.*s` is %s %.*s (header byte %" PRIu64 ")",
-              STR_ARG(checkpoint_path(c, index)), STR_ARG(t->name),
-              ttsb_dtype_name(t->dtype), STR_ARG(checkpoint_shape(a, t)),
-              t->header_offset);
+    diag_note(d, item, "%.*s", STR_ARG(checkpoint_tensor_text(a, c, index)));
+}
+
+/* Folds with others that differ in the same way: sizes that agree may be others
+ * in every iteration. */
+static void size_fact(struct arena *a, struct diag_item *item,
+                      const struct leaf *leaf, const struct st_tensor *t)
+{
+    struct str fact = leaf_tail(a, leaf);
+    for (uint32_t i = 0; i < t->rank; i++)
+        if (leaf->type.axes[i].size != t->dims[i])
+            fact = arena_format(a, "%.*s %" PRIu32 ":%" PRIu64 ":%" PRIu64,
+                                STR_ARG(fact), i, t->dims[i],
+                                leaf->type.axes[i].size);
+    diag_fact(item, fact);
 }
 
 static bool check_dtype(struct arena *a, struct diag *d,
@@ -50,7 +60,8 @@ static bool check_dtype(struct arena *a, struct diag *d,
                     "`%.*s` is %s in the checkpoint, %s in the spec",
                     STR_ARG(leaf->name), ttsb_dtype_name(t->dtype),
                     ttsb_dtype_name((uint32_t)leaf->dtype));
-    type_fact(a, item, leaf, t);
+    diag_fact(item, arena_format(a, "%s %.*s", ttsb_dtype_name(t->dtype),
+                                 STR_ARG(leaf_tail(a, leaf))));
     file_note(a, d, item, c, leaf->source);
     if (leaf->counter)
         diag_note(d, item,
@@ -140,7 +151,7 @@ static bool say_keep(struct arena *a, struct diag *d, const struct leaf *leaf,
                     "checkpoint, %.*s by the spec",
                     STR_ARG(leaf->name), STR_ARG(checkpoint_shape(a, t)),
                     STR_ARG(type_text(a, leaf->type)));
-    type_fact(a, item, leaf, t);
+    diag_fact(item, leaf_tail(a, leaf));
     file_note(a, d, item, c, leaf->source);
     diag_note(d, item,
               "PyTorch keeps dim 0 unless told otherwise; "
@@ -170,13 +181,10 @@ struct diag_item *mismatch_say_size(struct arena *a, struct diag *d,
     if (axis < leaf->written->rank)
         origin_label(d, item, leaf->scope, &leaf->where,
                      leaf->written->axes[axis].size);
-    type_fact(a, item, leaf, t);
-    diag_note(d, item,
-              "%.*s: `%.*s` is %s %.*s (header byte %" PRIu64
-              "); the spec says %.*s",
-              STR_ARG(checkpoint_path(c, leaf->source)), STR_ARG(t->name),
-              ttsb_dtype_name(t->dtype), STR_ARG(checkpoint_shape(a, t)),
-              t->header_offset, STR_ARG(type_text(a, leaf->type)));
+    size_fact(a, item, leaf, t);
+    diag_note(d, item, "%.*s; the spec says %.*s",
+              STR_ARG(checkpoint_tensor_text(a, c, leaf->source)),
+              STR_ARG(type_text(a, leaf->type)));
     return item;
 }
 

@@ -7,8 +7,8 @@
 #include "mismatch.h"
 #include "tied.h"
 
-#define MAX_HINTS 100 /* searches through all names for a near one */
-#define MAX_LISTED 20 /* outputs that one finding names */
+#define MAX_HINTS 1000 /* searches through all names for a near one */
+#define MAX_LISTED 20  /* outputs that one finding names */
 
 struct coverage *missing_cover(struct resolution *r, const struct leaf *leaf)
 {
@@ -331,9 +331,26 @@ static void say_stale(struct resolution *r, const struct lost_norm *g)
     diag_help(r->d, item, "a stale drop: remove it");
 }
 
+/* In how many other iterations of its loops a source is there. */
+static size_t count_elsewhere(struct resolution *r, const struct leaf *leaf)
+{
+    struct str tail = leaf_tail(r->a, leaf);
+    size_t n = 0;
+    for (size_t i = 0; leaf->where.loops != NULL && i < r->m->leaf_count; i++) {
+        const struct leaf *other = r->m->leaves[i];
+        n += other->source != NO_SOURCE &&
+             other->where.at.begin == leaf->where.at.begin &&
+             other->where.at.src == leaf->where.at.src &&
+             other->where.use == leaf->where.use &&
+             str_eq(leaf_tail(r->a, other), tail);
+    }
+    return n;
+}
+
 static void say_lost(struct resolution *r, const struct lost_norm *g)
 {
     const struct leaf *leaf = g->p[0], *other = other_half(r, leaf);
+    size_t elsewhere;
     struct diag_item *item =
         diag_add(r->d, "E0301", leaf->where, "no tensor%s %.*s in %.*s",
                  g->n > 1 ? "s" : "", STR_ARG(norm_text(r, g)),
@@ -348,10 +365,16 @@ static void say_lost(struct resolution *r, const struct lost_norm *g)
             note_prefix(r, NULL, g->p[i]);
         return;
     }
-    if (r->hints++ < MAX_HINTS)
-        claim_meant(
-            r, item, g,
-            mismatch_hint_missing(r->a, r->d, item, leaf, r->c, r->claimed));
+    if (r->hints++ >= MAX_HINTS)
+        return;
+    elsewhere = count_elsewhere(r, leaf);
+    if (elsewhere > 0)
+        diag_note(r->d, item,
+                  "it is there in %zu other iteration%s of this line",
+                  elsewhere, elsewhere == 1 ? "" : "s");
+    claim_meant(
+        r, item, g,
+        mismatch_hint_missing(r->a, r->d, item, leaf, r->c, r->claimed));
 }
 
 void missing_say(struct resolution *r, size_t number)

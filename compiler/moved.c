@@ -104,6 +104,20 @@ static bool holds(const struct resolution *r, struct move *m)
     return m->have > 1 && m->have * 10 >= m->missing * 9;
 }
 
+/* Whether the names that a move speaks of are written in several places: those
+ * of one place fold, and are said with their loop values. */
+static bool is_scattered(const struct resolution *r, const struct move *m)
+{
+    for (size_t i = 0; i < r->m->leaf_count; i++) {
+        const struct leaf *leaf = r->m->leaves[i];
+        if (is_moved(r, m, leaf) &&
+            (leaf->where.at.begin != m->first->where.at.begin ||
+             leaf->where.use != m->first->where.use))
+            return true;
+    }
+    return false;
+}
+
 /* A prefix more: the tensor begins and ends like the name, and has whole
  * components between. */
 static bool try_more(const struct resolution *r, struct move *m, size_t at,
@@ -207,7 +221,7 @@ static bool try_other(const struct resolution *r, struct move *m, size_t at,
     m->there = str_cut(there, 0, other_end);
     held = end < name.n && holds(r, m) && m->have >= LEAST_RENAMED;
     if (!holds(r, &anywhere) || anywhere.have < LEAST_RENAMED ||
-        (held && anywhere.have <= m->have))
+        !is_scattered(r, &anywhere) || (held && anywhere.have <= m->have))
         return held;
     *m = anywhere;
     return true;

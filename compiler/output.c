@@ -78,7 +78,8 @@ static void order_violated(struct arena *a, struct diag *d,
     diag_label(d, item, m->spec->layout_at,
                "this spec stores `%.*s` before `%.*s`", STR_ARG(x[second].name),
                STR_ARG(x[first].name));
-    diag_fact(item, type_text(a, o->type));
+    diag_fact(item, square || o->type.rank == 2 ? type_text(a, o->type)
+                                                : axes_text(a, o->type));
     if (square)
         diag_note(d, item,
                   "both axes have %llu: the sizes cannot show which is which",

@@ -8,11 +8,8 @@
  */
 #include "quantised.h"
 
-#include <inttypes.h>
-
 #include "indexset.h"
 #include "sources.h"
-#include "ttsb.h"
 
 #define MAX_LISTED 3
 
@@ -120,7 +117,6 @@ static struct str listed(struct resolution *r, const struct state *s)
 static void say(struct resolution *r, uint32_t source, const struct state *s,
                 const struct leaf *near)
 {
-    const struct st_tensor *t = &r->c->tensors[s->first];
     struct diag_where w = {.at = sources_at(r->m->spec, source)};
     struct diag_item *item;
     if (near != NULL)
@@ -130,10 +126,8 @@ static void say(struct resolution *r, uint32_t source, const struct state *s,
                     s->count, s->count == 1 ? "" : "s",
                     STR_ARG(checkpoint_called(r->a, r->c, source)),
                     s->count == 1 ? "is" : "are", STR_ARG(listed(r, s)));
-    diag_note(r->d, item, "%.*s: `%.*s` is %s %.*s (header byte %" PRIu64 ")",
-              STR_ARG(checkpoint_path(r->c, s->first)), STR_ARG(t->name),
-              ttsb_dtype_name(t->dtype), STR_ARG(checkpoint_shape(r->a, t)),
-              t->header_offset);
+    diag_note(r->d, item, "%.*s",
+              STR_ARG(checkpoint_tensor_text(r->a, r->c, s->first)));
     diag_help(r->d, item,
               "this is no float checkpoint, and ttswc does not dequantise: "
               "take the one that it was made from");

@@ -263,22 +263,41 @@ static void check_dtypes(struct resolution *r)
 
 /* --- common prefix --- */
 
+/* The names of a source that are there as they are written. */
+static size_t count_bound(const struct resolution *r, uint32_t source)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->m->leaf_count; i++)
+        n += r->m->leaves[i]->file == source &&
+             r->m->leaves[i]->first_use == r->m->leaves[i] &&
+             r->m->leaves[i]->source != NO_SOURCE;
+    return n;
+}
+
 /* Says once, not a thousand times, that all names of a source stand behind a
  * prefix; nothing else is said of that source then. */
 static void check_prefix(struct resolution *r, uint32_t source)
 {
     struct prefix p;
+    struct diag_where where;
     struct diag_item *item;
     r->prefixed[source] = prefix_find(r->m, r->c, r->claimed, source, &p);
     if (!r->prefixed[source])
         return;
-    item = diag_add(r->d, "E0309", p.first->where,
+    where = p.first->where;
+    where.loops = NULL;
+    item = diag_add(r->d, "E0309", where,
                     "%zu of %zu missing names stand in %.*s behind the prefix "
                     "`%.*s`",
                     p.have, p.missing,
                     STR_ARG(checkpoint_called(r->a, r->c, source)),
                     STR_ARG(p.text));
-    if (r->m->spec->source_count == 0)
+    if (count_bound(r, source) > 0)
+        diag_help(r->d, item,
+                  "write `from: %.*s` on the block that these names are in; "
+                  "%zu others are found without it",
+                  STR_ARG(p.text), count_bound(r, source));
+    else if (r->m->spec->source_count == 0)
         diag_help(r->d, item, "write `from: %.*s` on the blocks of `map:`",
                   STR_ARG(p.text));
     else

@@ -71,6 +71,9 @@ static void say(struct resolution *r, const struct census *n)
     struct str called = checkpoint_called(r->a, r->c, n->source);
     struct diag_where where = {.at = sources_at(r->m->spec, n->source)};
     struct diag_item *item;
+    uint32_t example = of->first;
+    while (example + 1 < of->first + of->count && r->claimed[example])
+        example++;
     if (n->bound == 0)
         item = diag_add(r->d, "E0301", where,
                         "none of the %zu tensors that the spec names is in "
@@ -78,7 +81,7 @@ static void say(struct resolution *r, const struct census *n)
                         n->wanted, STR_ARG(called));
     else
         item = diag_add(r->d, "E0301", where,
-                        "%zu of the %zu tensors that the spec names %s in "
+                        "only %zu of the %zu tensors that the spec names %s in "
                         "%.*s",
                         n->bound, n->wanted, n->bound == 1 ? "is" : "are",
                         STR_ARG(called));
@@ -88,9 +91,9 @@ static void say(struct resolution *r, const struct census *n)
         diag_note(r->d, item, "%.*s has no tensor at all", STR_ARG(called));
     else
         diag_note(r->d, item, "%.*s has %u tensor%s, `%.*s` for example",
-                  STR_ARG(checkpoint_path(r->c, of->first)), of->count,
+                  STR_ARG(checkpoint_path(r->c, example)), of->count,
                   of->count == 1 ? "" : "s",
-                  STR_ARG(r->c->tensors[of->first].name));
+                  STR_ARG(r->c->tensors[example].name));
     note_other(r, item, n);
 }
 
