@@ -92,8 +92,9 @@ static void put_draft(struct run *r, const struct args *args,
     text_str(t, text_view(&map));
     text_release(&map);
     if (args->output != NULL && !args->quiet) {
-        printf("%s: %zu tensors in %zu lines, %zu loops", args->output, x->n,
-               d.lines, d.loops);
+        printf("%s: %zu tensor%s in %zu line%s, %zu loop%s", args->output, x->n,
+               x->n == 1 ? "" : "s", d.lines, d.lines == 1 ? "" : "s", d.loops,
+               d.loops == 1 ? "" : "s");
         if (d.left_out > 0)
             printf(", %" PRIu64 " left out", d.left_out);
         printf("\n");

@@ -176,11 +176,9 @@ static void clean(struct text *t)
     t->n = n;
 }
 
-static enum exit_code two_views(void)
+static enum exit_code misused(const char *how)
 {
-    fputs("ttswc: error: --tree, --names-only and --summary exclude each "
-          "other\ntry: ttswc help inspect\n",
-          stderr);
+    fprintf(stderr, "ttswc: error: %s\ntry: ttswc help inspect\n", how);
     return EXIT_USAGE;
 }
 
@@ -190,7 +188,10 @@ enum exit_code command_inspect(const struct args *args)
     struct text t = {0};
     int fd;
     if (args->tree + args->names_only + args->summary > 1)
-        return two_views();
+        return misused("--tree, --names-only and --summary exclude each other");
+    if (args->tree + args->summary > 0 && args->sort != SORT_FILE)
+        return misused("--sort orders lists of tensors; --tree and --summary "
+                       "have an order of their own");
     fd = open(args->positional[0], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     run_begin(&r, args);
     if (fd < 0)

@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 
+#include "apart.h"
 #include "configuration.h"
 #include "dots.h"
 #include "leftover.h"
@@ -281,6 +282,8 @@ static void check_prefix(struct resolution *r, uint32_t source)
     struct prefix p;
     struct diag_where where;
     struct diag_item *item;
+    if (r->prefixed[source])
+        return;
     r->prefixed[source] = prefix_find(r->m, r->c, r->claimed, source, &p);
     if (!r->prefixed[source])
         return;
@@ -412,6 +415,7 @@ bool resolve_model(struct arena *a, struct diag *d, struct model *m,
     r.used = arena_new(a, bool, c->count);
     m->roles = arena_new(a, uint8_t, c->count);
     bind_all(&r);
+    apart_check(&r);
     for (uint32_t i = 0; i < c->source_count; i++)
         check_prefix(&r, i);
     dots_check(&(struct dots_run){a, d, m, c, r.claimed, r.prefixed});
