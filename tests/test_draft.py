@@ -161,7 +161,7 @@ class Draft(unittest.TestCase):
         self.assertIn("1/1, 4 unclaimed", out)
         self.assertIn("E0302", err)
         out, _ = ck.ttswc("draft", lock, "-o", self.dir / "d.yaml")
-        self.assertIn("5 tensors in 1 lines, 0 loops, 4 left out", out)
+        self.assertIn("5 tensors in 1 line, 0 loops, 4 left out", out)
 
     def test_axes_left_behind(self):
         """`layout:` was filled, a type was not."""

@@ -153,7 +153,7 @@ class InPlaceOfACheckpoint(Temporary):
         ck.ttswc("lock", path, "-o", lock)
         spec = ck.SPECS / "indextts2/gpt_tiny.yaml"
         said = [ck.ttswc("check", spec, given, code=1) for given in (path, lock)]
-        plain = [re.sub(r"x\.safetensors|x\.lock|\(header byte \d+\)", "", e) for _, e in said]
+        plain = [re.sub(r"x\.safetensors|x\.lock|\((header )?byte \d+\)", "", e) for _, e in said]
         self.assertEqual(plain[0], plain[1])
         self.assertEqual(said[0][0], said[1][0])
         self.assertIn("E0301", plain[0])
@@ -197,7 +197,7 @@ class Inspect(Temporary):
             self.assertEqual(raw[t["offset"]:t["offset"] + t["size"]], tensors[t["name"]][2])
         for view in ("--tree", "--names-only", "--summary"):
             with self.subTest(view):
-                names = ["--sort=name"]
+                names = ["--sort=name"] if view == "--names-only" else []
                 self.assertEqual(ck.ttswc("inspect", view, *names, self.dir / "c"),
                                  ck.ttswc("inspect", view, *names, GPT))
         sizes = [t["size"] for t in json.loads(
