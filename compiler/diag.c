@@ -75,6 +75,10 @@ void diag_label(struct diag *d, struct diag_item *item, struct span at,
     t->text = arena_vformat(d->arena, format, args);
     va_end(args);
     t->at = at;
+    for (const struct diag_text *l = item->labels; l != NULL; l = l->next)
+        if (l->at.src == at.src && l->at.begin == at.begin &&
+            l->at.end == at.end && str_eq(l->text, t->text))
+            return; /* both ends of a range are made of one size */
     if (at.src != NULL)
         append(&item->labels, t);
 }

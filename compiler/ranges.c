@@ -2,10 +2,11 @@
  *
  * ranges.c - finds where an index stands in a name, and whose index it is.
  *
- * A component of a name is the place of a loop's value when it prints the
- * value, and when the same line of the spec, with another value there, asks
- * for the name that differs in just this component. So an index that is
- * computed (`{2*i}`) has no place, and its names are said one by one.
+ * The digits that end a component are the place of a loop's value when they
+ * are the value, or always as much more (`layer{j+1}`), and when the same line
+ * of the spec, with another value there, asks for the name that differs in just
+ * these. So an index that is computed otherwise (`{2*i}`) has no place, and its
+ * names are said one by one.
  */
 #include "ranges.h"
 
@@ -22,6 +23,7 @@
 /* Indices of one place in names, of one range, that are absent or beyond. */
 struct finding {
     struct str stem; /* what stands before the index */
+    int64_t offset;  /* a name's index is that of the loop, and this */
     const struct loop_run *run;
     uint32_t file;
     const struct leaf *leaf; /* that has the first name, or one like it */
@@ -53,6 +55,24 @@ static bool next_part(struct str name, size_t *at, struct str *part)
     *part = str_cut(name, *at, dot == NULL ? name.n : (size_t)(dot - name.p));
     *at += part->n + 1;
     return true;
+}
+
+/* The digits that end the next component which has some, and their value. */
+static bool next_index(struct str name, size_t *at, struct str *part,
+                       int64_t *value)
+{
+    uint64_t number;
+    while (next_part(name, at, part)) {
+        size_t n = part->n;
+        while (n > 0 && part->p[n - 1] >= '0' && part->p[n - 1] <= '9')
+            n--;
+        *part = str_cut(*part, n, part->n);
+        if (!str_is_index(*part, &number) || number > INT32_MAX)
+            continue;
+        *value = (int64_t)number;
+        return true;
+    }
+    return false;
 }
 
 /* A text that belongs to a source. */
@@ -88,13 +108,14 @@ static bool same_loops(const struct diag_binding *x,
 
 /* Whether the line that made a leaf makes this name for another value. */
 static bool has_sibling(const struct ranges *x, const struct leaf *leaf,
-                        const struct diag_binding *b, struct str part)
+                        const struct diag_binding *b, struct str part,
+                        int64_t offset)
 {
     int64_t other = b->number == b->run->lo ? b->run->lo + 1 : b->run->lo;
     char digits[24];
     struct str name;
     uint32_t i;
-    snprintf(digits, sizeof digits, "%" PRId64, other);
+    snprintf(digits, sizeof digits, "%" PRId64, other + offset);
     name = replaced(x->a, leaf->name, part, digits);
     if (!nametab_find(&x->r->m->sources,
                       sources_name(x->a, x->r->m->spec, leaf->file, name), &i))
@@ -105,22 +126,26 @@ static bool has_sibling(const struct ranges *x, const struct leaf *leaf,
                       other);
 }
 
-/* The component that a loop's value stands in; empty if it is not known. */
+/* The digits that a loop's value stands in, and what they are more; empty if
+ * they are not known. */
 static struct str index_part(const struct ranges *x, const struct leaf *leaf,
-                             const struct diag_binding *b)
+                             const struct diag_binding *b, int64_t *offset)
 {
     struct str part, found = {0};
-    uint64_t value;
+    int64_t value;
     size_t at = 0, candidates = 0;
-    while (next_part(leaf->name, &at, &part)) {
-        if (!str_is_index(part, &value) || b->number < 0 ||
-            value != (uint64_t)b->number)
+    while (next_index(leaf->name, &at, &part, &value)) {
+        bool whole = part.p == leaf->name.p || part.p[-1] == '.';
+        *offset = value - b->number;
+        if (b->run->hi - b->run->lo > 1 &&
+            has_sibling(x, leaf, b, part, *offset))
+            return part;
+        if (*offset != 0 || !whole)
             continue;
         candidates++;
         found = part;
-        if (b->run->hi - b->run->lo > 1 && has_sibling(x, leaf, b, part))
-            return part;
     }
+    *offset = 0;
     return b->run->hi - b->run->lo == 1 && candidates == 1 ? found
                                                            : (struct str){0};
 }
@@ -139,13 +164,12 @@ static struct str through(struct str name, struct str part)
 static void note_indices(struct ranges *x, uint32_t file, struct str name)
 {
     struct str part;
-    uint64_t value;
+    int64_t value;
     uint32_t one = 1;
     size_t at = 0;
-    while (next_part(name, &at, &part))
-        if (str_is_index(part, &value))
-            nametab_add(x->a, &x->there,
-                        key_of(x->a, file, through(name, part)), &one);
+    while (next_index(name, &at, &part, &value))
+        nametab_add(x->a, &x->there, key_of(x->a, file, through(name, part)),
+                    &one);
 }
 
 static bool is_there(const struct ranges *x, uint32_t file, struct str prefix)
@@ -209,9 +233,10 @@ static void sort_values(struct finding *f)
     f->count = n;
 }
 
-/* "{0..2, 5}", of values or of what is left of the run without them. */
+/* "{0..2, 5}", of values or of what is left of the run without them; each as
+ * it stands in names if `offset` is the finding's. */
 static struct str set_text(struct ranges *x, const struct finding *f,
-                           bool others)
+                           bool others, int64_t offset)
 {
     const struct loop_run *run = f->run;
     size_t n = 0, k = 0, most = (size_t)(run->hi - run->lo) + f->count;
@@ -225,7 +250,10 @@ static struct str set_text(struct ranges *x, const struct finding *f,
     }
     if (!others && f->count > 0)
         memcpy(v, f->v, f->count * sizeof *v);
-    text = indexset_text(x->a, &name, v, 1, others ? n : f->count);
+    n = others ? n : f->count;
+    for (size_t i = 0; i < n; i++)
+        v[i].number += offset;
+    text = indexset_text(x->a, &name, v, 1, n);
     return str_begins(text, str_c(" = ")) ? str_cut(text, 3, text.n) : text;
 }
 
@@ -321,22 +349,23 @@ static void count_bound(struct ranges *x, struct tallies *t)
 
 /* The outermost loop whose index the checkpoint has nothing of, though it has
  * other indices of it; NULL if there is none. */
-static const struct diag_binding *absent_index(struct ranges *x,
-                                               struct tallies *t,
-                                               const struct leaf *leaf,
-                                               struct str *part)
+static const struct diag_binding *
+absent_index(struct ranges *x, struct tallies *t, const struct leaf *leaf,
+             struct str *part, int64_t *offset)
 {
     const struct diag_binding *found = NULL;
     for (const struct diag_binding *b = leaf->where.loops; b != NULL;
          b = b->outer) {
         struct str at;
+        int64_t more;
         if (b->run == NULL || tally_of(x, t, b, leaf->file)->bound > 0 ||
             tally_of(x, t, b->run, leaf->file)->bound == 0)
             continue;
-        at = index_part(x, leaf, b);
+        at = index_part(x, leaf, b, &more);
         if (at.n == 0 || is_there(x, leaf->file, through(leaf->name, at)))
             continue;
         *part = at;
+        *offset = more;
         found = b;
     }
     return found;
@@ -350,8 +379,8 @@ static void say_absent(struct ranges *x, struct finding *f)
     struct diag_item *item;
     int64_t first;
     sort_values(f);
-    absent = set_text(x, f, false);
-    there = set_text(x, f, true);
+    absent = set_text(x, f, false, 0);
+    there = set_text(x, f, true, f->offset);
     item =
         say(x, f, "E0305",
             f->count == 1 ? arena_format(x->a, "index %.*s is missing inside",
@@ -364,7 +393,8 @@ static void say_absent(struct ranges *x, struct finding *f)
               "%.*s has %.*s%.*s; absent: %.*s%.*s (%zu tensor%s of the spec)",
               STR_ARG(checkpoint_called(x->a, x->r->c, f->file)),
               STR_ARG(f->stem), STR_ARG(there), STR_ARG(f->stem),
-              STR_ARG(absent), f->names, f->names == 1 ? "" : "s");
+              STR_ARG(set_text(x, f, false, f->offset)), f->names,
+              f->names == 1 ? "" : "s");
     first = f->v[0].number;
     if (first > run->lo && run->hi - first == (int64_t)f->count)
         help_fit(x, f, item, first);
@@ -386,10 +416,12 @@ void ranges_check_absent(struct resolution *r)
         const struct diag_binding *b;
         struct str part;
         struct finding *f;
+        int64_t offset = 0;
         if (!is_lost(&x, leaf) ||
-            (b = absent_index(&x, &t, leaf, &part)) == NULL)
+            (b = absent_index(&x, &t, leaf, &part, &offset)) == NULL)
             continue;
         f = finding_of(&x, leaf->file, stem_of(leaf->name, part), b->run);
+        f->offset = offset;
         finding_add(&x, f, b->number);
         leaf->reported = true;
         if (f->leaf == NULL) {
@@ -408,6 +440,7 @@ struct pattern {
     const struct leaf *leaf;
     const struct diag_binding *b;
     size_t stem; /* bytes before the index */
+    int64_t offset;
 };
 
 struct patterns {
@@ -423,7 +456,8 @@ static void add_patterns(struct ranges *x, struct patterns *t,
          b = b->outer) {
         uint32_t i = (uint32_t)t->n;
         struct str part;
-        if (b->run == NULL || (part = index_part(x, leaf, b)).n == 0 ||
+        int64_t offset;
+        if (b->run == NULL || (part = index_part(x, leaf, b, &offset)).n == 0 ||
             !nametab_add(
                 x->a, &t->names,
                 key_of(x->a, leaf->file, replaced(x->a, leaf->name, part, ANY)),
@@ -432,28 +466,28 @@ static void add_patterns(struct ranges *x, struct patterns *t,
         if (t->n == t->capacity)
             t->p = arena_grow(x->a, t->p, sizeof *t->p, t->n, &t->capacity);
         t->p[t->n++] =
-            (struct pattern){leaf, b, (size_t)(part.p - leaf->name.p)};
+            (struct pattern){leaf, b, (size_t)(part.p - leaf->name.p), offset};
     }
 }
 
 /* The pattern of a name whose index lies beyond its range, in a place of
- * which no line claims anything. */
+ * which no line claims anything; *value is the loop's. */
 static const struct pattern *beyond(struct ranges *x, const struct patterns *t,
                                     uint32_t file, struct str name,
-                                    uint64_t *value)
+                                    int64_t *value)
 {
     struct str part;
     size_t at = 0;
-    while (next_part(name, &at, &part)) {
+    while (next_index(name, &at, &part, value)) {
         uint32_t i;
         const struct loop_run *run;
-        if (!str_is_index(part, value) ||
-            !nametab_find(&t->names,
+        if (!nametab_find(&t->names,
                           key_of(x->a, file, replaced(x->a, name, part, ANY)),
                           &i))
             continue;
         run = t->p[i].b->run;
-        if (((int64_t)*value < run->lo || (int64_t)*value >= run->hi) &&
+        *value -= t->p[i].offset;
+        if ((*value < run->lo || *value >= run->hi) &&
             !is_there(x, file, through(name, part)))
             return &t->p[i];
     }
@@ -467,8 +501,8 @@ static void say_beyond(struct ranges *x, struct finding *f)
     struct str values, there;
     struct diag_item *item;
     sort_values(f);
-    values = set_text(x, f, false);
-    there = set_text(x, &(struct finding){.run = run}, true);
+    values = set_text(x, f, false, 0);
+    there = set_text(x, &(struct finding){.run = run}, true, f->offset);
     item = say(
         x, f, "E0304",
         f->count == 1
@@ -481,7 +515,8 @@ static void say_beyond(struct ranges *x, struct finding *f)
               "%.*s has %.*s%.*s as the spec says, and %.*s%.*s (%zu tensor%s)",
               STR_ARG(checkpoint_called(x->a, x->r->c, f->file)),
               STR_ARG(f->stem), STR_ARG(there), STR_ARG(f->stem),
-              STR_ARG(values), f->names, f->names == 1 ? "" : "s");
+              STR_ARG(set_text(x, f, false, f->offset)), f->names,
+              f->names == 1 ? "" : "s");
     if (f->v[0].number == run->hi &&
         f->v[f->count - 1].number - run->hi == (int64_t)f->count - 1)
         help_fit(x, f, item, run->hi + (int64_t)f->count);
@@ -511,7 +546,7 @@ static void take_others(struct ranges *x, size_t *unclaimed)
             uint32_t number = i;
             struct str prefix =
                 arena_format(x->a, "%.*s%" PRId64, STR_ARG(x->p[i].stem),
-                             x->p[i].v[k].number);
+                             x->p[i].v[k].number + x->p[i].offset);
             nametab_add(x->a, &found, key_of(x->a, x->p[i].file, prefix),
                         &number);
         }
@@ -545,12 +580,13 @@ void ranges_check_beyond(struct resolution *r, size_t *unclaimed)
         struct str name = r->c->tensors[i].name;
         const struct pattern *p;
         struct finding *f;
-        uint64_t value;
+        int64_t value;
         if (r->claimed[i] || r->prefixed[file] ||
             (p = beyond(&x, &t, file, name, &value)) == NULL)
             continue;
         f = finding_of(&x, file, str_cut(name, 0, p->stem), p->b->run);
-        finding_add(&x, f, (int64_t)value);
+        f->offset = p->offset;
+        finding_add(&x, f, value);
         r->claimed[i] = true;
         unclaimed[file]++;
         if (f->leaf == NULL) {
