@@ -13,6 +13,8 @@
 
 #include "diag_items.h"
 
+#include "screen.h"
+
 #define LINE_SHOWN 1000 /* bytes */
 
 enum style { PLAIN, BOLD, RED, YELLOW, GREEN, BLUE };
@@ -55,13 +57,12 @@ static void put(const struct printer *p, struct str s)
 {
     size_t from = 0;
     for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        bool c1 = c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0;
-        if (c >= 0x20 && c != 0x7f && !c1)
+        size_t n = screen_control(s.p + i, s.n - i);
+        if (n == 0)
             continue;
         text_str(p->out, str_cut(s, from, i));
         text_c(p->out, "?");
-        i += c1;
+        i += n - 1;
         from = i + 1;
     }
     text_str(p->out, str_cut(s, from, s.n));

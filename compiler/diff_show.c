@@ -9,6 +9,8 @@
 
 #include "diff.h"
 
+#include "screen.h"
+
 uint32_t diff_index(const struct diff *d, const struct diff_item *x, uint64_t e,
                     uint64_t out[65])
 {
@@ -52,12 +54,9 @@ const char *diff_verdict_name(enum diff_verdict v)
 void diff_put_name(struct text *t, struct str name)
 {
     for (size_t i = 0; i < name.n; i++) {
-        unsigned char c = (unsigned char)name.p[i];
-        bool c1 =
-            c == 0xc2 && i + 1 < name.n && (unsigned char)name.p[i + 1] < 0xa0;
-        bool bad = c < 0x20 || c == 0x7f || c1;
-        text_str(t, bad ? str_c("?") : str_cut(name, i, i + 1));
-        i += c1;
+        size_t n = screen_control(name.p + i, name.n - i);
+        text_str(t, n > 0 ? str_c("?") : str_cut(name, i, i + 1));
+        i += n > 0 ? n - 1 : 0;
     }
 }
 

@@ -17,6 +17,7 @@
 #include "commands.h"
 #include "lockfile.h"
 #include "meta.h"
+#include "screen.h"
 
 /* --- what is shown --- */
 
@@ -167,11 +168,9 @@ static void clean(struct text *t)
 {
     size_t n = 0;
     for (size_t i = 0; i < t->n; i++) {
-        unsigned char c = (unsigned char)t->p[i];
-        bool c1 =
-            c == 0xc2 && i + 1 < t->n && (unsigned char)t->p[i + 1] < 0xa0;
-        t->p[n++] = (c < 0x20 && c != '\n') || c == 0x7f || c1 ? '?' : t->p[i];
-        i += c1;
+        size_t skip = screen_control(t->p + i, t->n - i);
+        t->p[n++] = skip > 0 && t->p[i] != '\n' ? '?' : t->p[i];
+        i += skip > 0 ? skip - 1 : 0;
     }
     t->n = n;
 }

@@ -4,17 +4,30 @@
  */
 #include "screen.h"
 
-/* Bytes of a control character at p: 1 or 2, or 0. */
-static size_t control(const unsigned char *p, size_t n)
+/* U+200E, U+200F, U+2028 to U+202E and U+2066 to U+2069: they turn a line's
+ * direction round, or end it. */
+static bool is_turning(unsigned char second, unsigned char third)
 {
+    if (second == 0x80)
+        return third == 0x8e || third == 0x8f ||
+               (third >= 0xa8 && third <= 0xae);
+    return second == 0x81 && third >= 0xa6 && third <= 0xa9;
+}
+
+size_t screen_control(const char *text, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)text;
     if (p[0] == 0xc2 && n > 1 && p[1] < 0xa0)
         return 2;
-    return (p[0] < 0x20 && p[0] != '\n') || p[0] == 0x7f;
+    if (p[0] == 0xe2 && n > 2 && is_turning(p[1], p[2]))
+        return 3;
+    return p[0] < 0x20 || p[0] == 0x7f;
 }
 
 static size_t next_control(struct str s, size_t at)
 {
-    while (at < s.n && control((const unsigned char *)s.p + at, s.n - at) == 0)
+    while (at < s.n &&
+           (s.p[at] == '\n' || screen_control(s.p + at, s.n - at) == 0))
         at++;
     return at;
 }
@@ -28,12 +41,15 @@ void screen_escape(struct text *t)
         return;
     for (; at < s.n; at = next_control(s, from)) {
         const unsigned char *p = (const unsigned char *)s.p + at;
-        size_t n = control(p, s.n - at);
+        size_t n = screen_control(s.p + at, s.n - at);
         text_str(&clean, str_cut(s, from, at));
         if (p[0] < 0x20)
             text_c(&clean, "?");
-        else
+        else if (n < 3)
             text_format(&clean, "\\u%04x", p[n - 1]);
+        else
+            text_format(&clean, "\\u20%02x",
+                        (unsigned)(p[1] & 3) << 6 | (p[2] & 0x3fu));
         from = at + n;
     }
     text_str(&clean, str_cut(s, from, s.n));

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "meta.h"
+#include "screen.h"
 #include "spec.h"
 
 #define OCTAVES (TALLY_BINS / 2)
@@ -74,14 +75,9 @@ static void put_name(struct text *t, struct str name)
     struct text plain = {0};
     meta_string(&plain, name);
     for (size_t i = 0; i < plain.n; i++) {
-        unsigned char c = (unsigned char)plain.p[i];
-        bool c1 = c == 0xc2 && i + 1 < plain.n &&
-                  (unsigned char)plain.p[i + 1] < 0xa0;
-        if (c < 0x20 || c == 0x7f || c1)
-            text_c(t, "?");
-        else
-            text_str(t, (struct str){plain.p + i, 1});
-        i += c1;
+        size_t n = screen_control(plain.p + i, plain.n - i);
+        text_str(t, n > 0 ? str_c("?") : (struct str){plain.p + i, 1});
+        i += n > 0 ? n - 1 : 0;
     }
     text_release(&plain);
 }
