@@ -8,6 +8,7 @@
  */
 #include "moved.h"
 
+#include "mismatch.h"
 #include "suggest.h"
 #include "text.h"
 
@@ -63,6 +64,8 @@ static void put_moved(const struct move *m, struct str name, struct text *out)
     }
 }
 
+/* A word may be another one for a tensor of the same sizes only: `q` is not
+ * renamed where there is a `qkv`. */
 static bool find_moved(const struct resolution *r, const struct move *m,
                        const struct leaf *leaf, uint32_t *index)
 {
@@ -71,7 +74,11 @@ static bool find_moved(const struct resolution *r, const struct move *m,
     put_moved(m, leaf->name, &name);
     found = checkpoint_find(r->c, leaf->file, text_view(&name), index);
     text_release(&name);
-    return found && !r->claimed[*index];
+    if (!found || r->claimed[*index])
+        return false;
+    return !m->anywhere ||
+           (leaf->type.rank == r->c->tensors[*index].rank &&
+            mismatch_is_reordered(leaf, &r->c->tensors[*index]));
 }
 
 /* Whether a move speaks of a name. */
