@@ -120,6 +120,7 @@ struct slab {
     const uint8_t *a, *b;
     size_t size_a, size_b; /* of an element */
     double x[METRIC_BLOCK], y[METRIC_BLOCK];
+    double apart[METRIC_BLOCK]; /* |x - y|; 0 where one is not finite */
 };
 
 /* The distance of finite values in m->unit. */
@@ -184,22 +185,32 @@ static void add_abs(struct metric *m, double x)
     m->sum_abs = sum;
 }
 
-static void add_finite(struct metric *m, const struct slab *k, size_t i)
+/* Units are a tolerance if they are given, or if nothing is: with --atol 1e-9
+ * an f32 is not equal to all that rounds to the same f16. */
+static bool is_within(const struct metric *m, double abs, double larger,
+                      uint64_t ulp)
+{
+    const struct tolerance *t = &m->within;
+    bool units = t->ulp > 0 || (t->rtol == 0 && t->atol == 0);
+    return abs <= t->rtol * larger || abs <= t->atol ||
+           (units && ulp <= t->ulp);
+}
+
+static void add_finite(struct metric *m, struct slab *k, size_t i)
 {
     uint64_t at = m->count + i, ulp;
     double larger = fmax(fabs(k->x[i]), fabs(k->y[i]));
     double abs = distance(m, k, i, &ulp), rel;
     m->bins[metric_bin(ulp)]++;
     m->finite++;
+    k->apart[i] = abs;
     if (abs == 0 && ulp == 0) {
         m->zero_signs += k->x[i] == 0 && signbit(k->x[i]) != signbit(k->y[i]);
         return;
     }
     rel = larger > 0 ? abs / larger : 0;
     add_abs(m, abs);
-    note_different(m, at,
-                   !(abs <= m->within.rtol * larger || abs <= m->within.atol ||
-                     ulp <= m->within.ulp));
+    note_different(m, at, !is_within(m, abs, larger, ulp));
     note_over(m, k, i);
     if (abs > m->max_abs) {
         m->worst_values[0] = k->x[i];
@@ -235,7 +246,7 @@ static void add_nonfinite(struct metric *m, struct slab *k, size_t i)
     if (!equal)
         note_different(m, m->count + i, true);
     note_over(m, k, i);
-    k->x[i] = k->y[i] = 0;
+    k->x[i] = k->y[i] = k->apart[i] = 0;
 }
 
 /* --- blocks --- */
@@ -280,14 +291,12 @@ static bool all_finite(const double *x, size_t n)
     return true;
 }
 
-static void add_sums(struct metric *m, struct slab *k, size_t n)
+static void add_sums(struct metric *m, const struct slab *k, size_t n)
 {
     kernel_dot_add(&m->aa, k->x, k->x, n);
     kernel_dot_add(&m->bb, k->y, k->y, n);
     kernel_dot_add(&m->ab, k->x, k->y, n);
-    for (size_t i = 0; i < n; i++)
-        k->x[i] -= k->y[i];
-    kernel_dot_add(&m->dd, k->x, k->x, n);
+    kernel_dot_add(&m->dd, k->apart, k->apart, n);
 }
 
 void metric_add(struct metric *m, const void *a, const void *b, size_t n)
@@ -306,6 +315,7 @@ void metric_add(struct metric *m, const void *a, const void *b, size_t n)
     if (m->a == m->b && memcmp(a, b, n * k.size_a) == 0 && all_finite(k.x, n)) {
         m->finite += n;
         m->bins[0] += n;
+        memset(k.apart, 0, n * sizeof k.apart[0]);
     } else {
         for (size_t i = 0; i < n; i++)
             if (isfinite(k.x[i]) && isfinite(k.y[i]))

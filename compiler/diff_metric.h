@@ -10,7 +10,9 @@
  *
  * Equal within tolerance: the same value (-0 is +0), or NaN at the same place,
  * or both finite and one of |a-b| <= rtol * max(|a|,|b|), |a-b| <= atol, at
- * most `ulp` units apart. An infinity is within no tolerance of another value.
+ * most `ulp` units apart; but 0 units beside a tolerance other than 0 is none
+ * of them, as values of two dtypes may be 0 units apart and not the same. An
+ * infinity is within no tolerance of another value.
  */
 #ifndef TTSW_DIFF_METRIC_H
 #define TTSW_DIFF_METRIC_H

@@ -296,6 +296,14 @@ class Structure(Folder):
         self.diff("--ulp", 0, a, b, code=1)
         self.diff("--ulp", 1, a, b, code=0)
 
+    def test_values_decide_for_another_dtype(self):
+        """What rounds to the same f16 is not thereby within --atol."""
+        a = self.write("a.safetensors", {"x": tensor([1.0001, 2.0])})
+        b = self.write("b.safetensors", {"x": tensor([1.0, 2.0], None, "F16")})
+        for args, code in ((["--atol", 1e-9], 1), (["--atol", 2e-4], 0),
+                           (["--rtol", 1e-9], 1), (["--ulp", 1], 0)):
+            self.diff(*args, a, b, code=code)
+
     def test_exit_codes(self):
         a = self.write("a.safetensors", {"x": tensor([1.0, 100.0])})
         b = self.write("b.safetensors", {"x": tensor([1.0, 100.5])})

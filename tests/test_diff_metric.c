@@ -92,6 +92,7 @@ static void test_integers(void **state)
     assert_int_equal(m.different, 2);
     assert_int_equal(m.first, 0);
     assert_true(m.max_abs == 1);
+    assert_true(metric_rmse(&m) == sqrt(0.5));
     m = compare(TTSB_F64, d, TTSB_I64, a, 4, none);
     assert_int_equal(m.different, 2);
     a[0]--;
@@ -146,6 +147,25 @@ static void test_overflow(void **state)
     (void)state;
     assert_int_equal(m.over, 1);
     assert_int_equal(m.max_ulp, UINT64_MAX);
+}
+
+/* Units of the narrower dtype do not widen a tolerance that is in values. */
+static void test_units_of_another_dtype(void **state)
+{
+    const float a = 1.0001F;
+    const uint16_t b = 0x3c00; /* 1, and the nearest f16 of a */
+    const struct {
+        struct tolerance t;
+        uint64_t over;
+    } rows[] = {{{0, 1e-9, 0}, 1}, {{1e-9, 0, 0}, 1}, {{0, 2e-4, 0}, 0},
+                {{2e-4, 0, 0}, 0}, {{0, 1e-9, 1}, 0}, {{0, 0, 1}, 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct metric m = compare(TTSB_F32, &a, TTSB_F16, &b, 1, rows[i].t);
+        assert_int_equal(m.max_ulp, 0);
+        assert_int_equal(m.different, 1);
+        assert_int_equal(m.over, rows[i].over);
+    }
 }
 
 static void test_census(void **state)
@@ -220,10 +240,15 @@ static void test_natural_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ulp),      cmocka_unit_test(test_bins),
-        cmocka_unit_test(test_integers), cmocka_unit_test(test_tolerance),
-        cmocka_unit_test(test_overflow), cmocka_unit_test(test_census),
-        cmocka_unit_test(test_blocks),   cmocka_unit_test(test_natural_order),
+        cmocka_unit_test(test_ulp),
+        cmocka_unit_test(test_bins),
+        cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_tolerance),
+        cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_units_of_another_dtype),
+        cmocka_unit_test(test_census),
+        cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_natural_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
