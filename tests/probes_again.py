@@ -32,7 +32,7 @@ class Signs:
                 for k in range(self.count)]
 
 
-def probes(tensors, seed=1, count=4):
+def probes(tensors, seed=1, count=8):
     signs, found = Signs(seed, count), {}
     for name, (dtype, shape, data) in tensors.items():
         x = ck.floats(dtype, data)

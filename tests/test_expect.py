@@ -180,6 +180,17 @@ class OfCampplus(Folder):
         self.assertEqual(names, [f"head.layer{n}.blk.{{0, 1}}.conv{j}.weight"
                                  for n in "12" for j in "12"])
 
+    def test_fold_stored_narrower(self):
+        """A fold moves values by a part of themselves: less than other slips."""
+        for path in (self.bare, self.spec):
+            path.write_text(path.read_text().replace("store: f32", "store: bf16"))
+        self.assertIn("store: bf16", self.spec.read_text())
+        self.right()
+        names, _ = self.slips(
+            "common/campplus.yaml", "bn{j}, eps=1e-5)", "bn{j}, eps=1e-5, axis=in)")
+        self.assertEqual(names, [f"head.layer{n}.blk.{{0, 1}}.conv{j}.weight"
+                                 for n in "12" for j in "12"])
+
 
 class Shipped(unittest.TestCase):
     def test_files_are_what_the_weights_give(self):
