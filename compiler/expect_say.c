@@ -250,12 +250,23 @@ static void say_rest(const struct said *s, const struct name_set *sets,
     size_t targets = 0;
     for (size_t i = 0; i < n; i++)
         targets += sets[i].count;
-    item = diag_add(s->x->d, s->verdict == VERDICT_MISSING ? "W0604" : "E0604",
-                    diag_at(s->entry->at), "of %zu more the same is to be said",
-                    targets);
+    item = diag_add(s->x->d, "E0604", diag_at(s->entry->at),
+                    "of %zu more the same is to be said", targets);
     for (size_t i = 0; i < n; i++)
         diag_note(s->x->d, item, "`%.*s` %s", STR_ARG(sets[i].text),
                   words[s->verdict]);
+}
+
+/* What is MISSING has one cause, and was said before: one finding for all. */
+static void say_missing(const struct said *s, const struct name_set *sets,
+                        size_t n)
+{
+    struct diag_item *item = diag_add(
+        s->x->d, "W0604", diag_at(s->entry->at),
+        "%zu targets are MISSING: what is expected of them is not judged",
+        s->n);
+    for (size_t i = 0; i < n; i++)
+        diag_note(s->x->d, item, "`%.*s`", STR_ARG(sets[i].text));
 }
 
 static void say_sets(const struct said *s)
@@ -266,6 +277,10 @@ static void say_sets(const struct said *s)
     for (size_t i = 0; i < s->n; i++)
         names[i] = s->p[i]->target;
     n = indexset_fold_names(s->x->a, names, s->n, &sets);
+    if (s->verdict == VERDICT_MISSING && n > 1) {
+        say_missing(s, sets, n);
+        return;
+    }
     for (size_t i = 0; i < n && i < SETS_SHOWN; i++)
         for (size_t k = 0; k < s->n; k++)
             if (str_eq(names[k], sets[i].first)) {
