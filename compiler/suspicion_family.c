@@ -127,6 +127,20 @@ void finder_add(struct finder *f, const char *id, struct row_list rows,
     s->notes = taken(f->out, notes);
 }
 
+/* A line of a text or of notes is never a name's: diag shows other control
+ * characters as `?`, and so is the end of a line here. */
+static void put_name(struct text *t, struct str name)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < name.n; i++)
+        if (name.p[i] == '\n') {
+            text_str(t, str_cut(name, from, i));
+            text_c(t, "?");
+            from = i + 1;
+        }
+    text_str(t, str_cut(name, from, name.n));
+}
+
 void finder_names(struct finder *f, struct text *t, struct row_list rows)
 {
     struct str *names = arena_new(f->a, struct str, rows.n);
@@ -137,7 +151,7 @@ void finder_names(struct finder *f, struct text *t, struct row_list rows)
     n = indexset_fold_names(f->a, names, rows.n, &sets);
     for (size_t i = 0; i < n; i++) {
         text_c(t, i > 0 ? ", `" : "`");
-        text_str(t, sets[i].text);
+        put_name(t, sets[i].text);
         text_c(t, "`");
     }
 }

@@ -330,6 +330,32 @@ static void twice(struct model *m, const char *first, const char *second,
     add(m, second, 16, 16, draw, 0.3);
 }
 
+/* Layer 5 is layer 0 once more: one finding, whatever is in it. */
+static void equal_layers(struct model *m)
+{
+    static const char *const roles[] = {"q.weight", "k\nweight", "v.weight"};
+    struct suspicions v;
+    begin(m);
+    for (int layer = 0; layer < 6; layer += 5) {
+        m->seed = 7;
+        for (size_t i = 0; i < 3; i++) {
+            char name[80];
+            snprintf(name, sizeof name, "layer.%d.%s", layer, roles[i]);
+            add(m, name, 16, 16, HEAVY, 0.3);
+        }
+    }
+    v = suspicions_find(&m->a, &m->s, NULL, 0);
+    assert_int_equal(v.n, 1);
+    assert_string_equal(v.p[0].text.p,
+                        "`layer.{0, 5}.q.weight` and 2 more: in 2 layers they "
+                        "have the same dtype, shape and bytes");
+    assert_non_null(strstr(v.p[0].notes.p, "`layer.{0, 5}.k?weight`\n"
+                                           "`layer.{0, 5}.v.weight`\n"));
+    for (uint32_t i = 0; i < 6; i++)
+        assert_int_equal(v.p[0].rows[i], i);
+    only(m, "W0613", 6);
+}
+
 static void test_equal(void **state)
 {
     struct model m;
@@ -345,6 +371,7 @@ static void test_equal(void **state)
     twice(&m, "layer.0.q.weight", "layer.5.q.weight", HEAVY);
     m.rows[1].is_alias = true;
     none(&m);
+    equal_layers(&m);
     begin(&m); /* tables of positions */
     add_layers(&m, 3, "positions", small, SINES, 1);
     none(&m);
