@@ -150,6 +150,25 @@ static const struct option *match(const struct command *c, const char *text,
     return NULL;
 }
 
+/* What is asked for as a whole. */
+static enum exit_code judge(const struct command *c, struct args *args)
+{
+    if (args->count < c->least)
+        return wrong(c, "an operand is missing of", c->operands);
+    if (args->backwards && args->count < 2)
+        return wrong(c, "an operand is missing of", c->operands);
+    if (strchr(c->options, 'O') != NULL && args->output == NULL)
+        return wrong(c, "-o FILE is missing", "");
+    if (args->allowed_count > 0 && strcmp(c->name, "compile") == 0 &&
+        !args->stats && args->report == NULL)
+        return wrong(c, "--allow is for --stats or --report", "");
+    if (args->restorable && args->inverse == NULL)
+        return wrong(c, "--restorable is for --inverse", "");
+    if (args->quiet)
+        args->progress = PROGRESS_NEVER;
+    return EXIT_OK;
+}
+
 static enum exit_code parse(const struct command *c, int argc, char **argv,
                             struct args *args)
 {
@@ -180,17 +199,7 @@ static enum exit_code parse(const struct command *c, int argc, char **argv,
             return wrong(c, what, value);
         }
     }
-    if (args->count < c->least)
-        return wrong(c, "an operand is missing of", c->operands);
-    if (args->backwards && args->count < 2)
-        return wrong(c, "an operand is missing of", c->operands);
-    if (strchr(c->options, 'O') != NULL && args->output == NULL)
-        return wrong(c, "-o FILE is missing", "");
-    if (args->restorable && args->inverse == NULL)
-        return wrong(c, "--restorable is for --inverse", "");
-    if (args->quiet)
-        args->progress = PROGRESS_NEVER;
-    return EXIT_OK;
+    return judge(c, args);
 }
 
 static enum exit_code completion(const struct command *commands, int argc,

@@ -19,7 +19,9 @@ static const struct command commands[] = {
     {"check", "SPEC [CHECKPOINT...]", 1, ANY_NUMBER, "SqvPEAjp",
      "Checks SPEC against CHECKPOINT, reading headers only.\nNames, dtypes, "
      "shapes, layout, and that every element is used or dropped. Files\nthat "
-     "are pinned by `sha256:` are hashed.",
+     "are pinned by `sha256:` are hashed. With --data all values are made, "
+     "too, "
+     "and\njudged as `compile` would; nothing is written.",
      command_check},
     {"header", "SPEC", 1, 1, "OqMF",
      "Writes the C header of SPEC; needs no checkpoint.\nThe contract id, "
