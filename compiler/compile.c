@@ -51,6 +51,14 @@ void run_begin(struct run *r, const struct args *args)
         (struct diag_show){args->json_findings, args->max_errors, args->color};
 }
 
+struct str *run_operands(struct run *r, const struct args *args)
+{
+    struct str *paths = arena_new(&r->arena, struct str, (size_t)args->count);
+    for (int i = 0; i < args->count; i++)
+        paths[i] = str_c(args->positional[i]);
+    return paths;
+}
+
 bool run_model(struct run *r, const char *path)
 {
     if (!spec_parse(&r->arena, str_c(path), &r->diag, &r->spec) ||

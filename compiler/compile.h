@@ -24,6 +24,9 @@ struct run {
 /* `args` says how findings are shown; NULL: as text, all of them. */
 void run_begin(struct run *r, const struct args *args);
 
+/* The operands of the command line as paths, args->count of them. */
+struct str *run_operands(struct run *r, const struct args *args);
+
 /* Parses, expands, lays out and seals a spec; false after findings. */
 bool run_model(struct run *r, const char *path);
 

@@ -131,9 +131,7 @@ enum exit_code command_draft(const struct args *args)
     struct str *paths;
     struct text t = {0};
     run_begin(&r, args);
-    paths = arena_new(&r.arena, struct str, (size_t)args->count);
-    for (int i = 0; i < args->count; i++)
-        paths[i] = str_c(args->positional[i]);
+    paths = run_operands(&r, args);
     if (!tensors_open(&r.arena, &r.diag, paths, (size_t)args->count, &x))
         return run_end(&r);
     if (args->output == NULL || may_write(&r, args, &x)) {

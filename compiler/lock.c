@@ -230,9 +230,7 @@ enum exit_code command_lock(const struct args *args)
     struct str *paths;
     struct text t = {0};
     run_begin(&r, args);
-    paths = arena_new(&r.arena, struct str, (size_t)args->count);
-    for (int i = 0; i < args->count; i++)
-        paths[i] = str_c(args->positional[i]);
+    paths = run_operands(&r, args);
     if (!tensors_open(&r.arena, &r.diag, paths, (size_t)args->count,
                       &l.tensors))
         return run_end(&r);

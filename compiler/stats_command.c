@@ -49,9 +49,7 @@ enum exit_code command_stats(const struct args *args)
     struct stats s;
     struct str *paths;
     run_begin(&r, args);
-    paths = arena_new(&r.arena, struct str, (size_t)args->count);
-    for (int i = 0; i < args->count; i++)
-        paths[i] = str_c(args->positional[i]);
+    paths = run_operands(&r, args);
     if (!tensors_open(&r.arena, &r.diag, paths, (size_t)args->count, &t))
         return run_end(&r);
     if (tensors_have_values(&r.diag, &t) && choose(&r, args, &t, &chosen)) {
