@@ -103,7 +103,7 @@ spec      gpt_body.yaml:115:19
 cut from  gpt_body.yaml:111:25
             - source: transpose(attn.c_attn.weight [in=D, out=3*D]) [out=3*D, in=D]
 in        template `gpt2`, used at gpt_body.yaml:91:14
-in        template `gpt`, used at gpt_tiny.yaml:68:10
+in        template `gpt`, used at gpt_tiny.yaml:71:10
 for       i = 3
 sources   gpt.h.3.attn.c_attn.weight  f32[in=12,out=36], of it [out 12..24]
 steps     #1   gpt.h.3.attn.c_attn.weight                        f32[in=12,out=36]
