@@ -66,13 +66,21 @@ static void append(struct diag_text **list, struct diag_text *t)
     *list = t;
 }
 
+static struct diag_text *text_new(struct diag *d, const char *format,
+                                  va_list args)
+{
+    struct diag_text *t = arena_new(d->arena, struct diag_text, 1);
+    t->text = arena_vformat(d->arena, format, args);
+    return t;
+}
+
 void diag_label(struct diag *d, struct diag_item *item, struct span at,
                 const char *format, ...)
 {
-    struct diag_text *t = arena_new(d->arena, struct diag_text, 1);
+    struct diag_text *t;
     va_list args;
     va_start(args, format);
-    t->text = arena_vformat(d->arena, format, args);
+    t = text_new(d, format, args);
     va_end(args);
     t->at = at;
     for (const struct diag_text *l = item->labels; l != NULL; l = l->next)
@@ -85,20 +93,20 @@ void diag_label(struct diag *d, struct diag_item *item, struct span at,
 
 void diag_note(struct diag *d, struct diag_item *item, const char *format, ...)
 {
-    struct diag_text *t = arena_new(d->arena, struct diag_text, 1);
+    struct diag_text *t;
     va_list args;
     va_start(args, format);
-    t->text = arena_vformat(d->arena, format, args);
+    t = text_new(d, format, args);
     va_end(args);
     append(&item->notes, t);
 }
 
 void diag_help(struct diag *d, struct diag_item *item, const char *format, ...)
 {
-    struct diag_text *t = arena_new(d->arena, struct diag_text, 1);
+    struct diag_text *t;
     va_list args;
     va_start(args, format);
-    t->text = arena_vformat(d->arena, format, args);
+    t = text_new(d, format, args);
     va_end(args);
     t->is_help = true;
     append(&item->notes, t);
@@ -107,10 +115,10 @@ void diag_help(struct diag *d, struct diag_item *item, const char *format, ...)
 void diag_fix(struct diag *d, struct diag_item *item,
               const struct diag_edit *edit, const char *format, ...)
 {
-    struct diag_text *t = arena_new(d->arena, struct diag_text, 1);
+    struct diag_text *t;
     va_list args;
     va_start(args, format);
-    t->text = arena_vformat(d->arena, format, args);
+    t = text_new(d, format, args);
     va_end(args);
     t->is_help = true;
     t->edit = *edit;
