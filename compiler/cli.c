@@ -159,7 +159,7 @@ static enum exit_code judge(const struct command *c, struct args *args)
         return wrong(c, "an operand is missing of", c->operands);
     if (strchr(c->options, 'O') != NULL && args->output == NULL)
         return wrong(c, "-o FILE is missing", "");
-    if (args->allowed_count > 0 && strcmp(c->name, "compile") == 0 &&
+    if (args->allowed_count > 0 && strchr(c->options, 'T') != NULL &&
         !args->stats && args->report == NULL)
         return wrong(c, "--allow is for --stats or --report", "");
     if (args->restorable && args->inverse == NULL)
@@ -269,6 +269,12 @@ static enum exit_code dispatch(const struct command *commands, int argc,
         code = c->run(&args);
     arena_release(&arena);
     return code;
+}
+
+enum exit_code cli_misused(const char *command, const char *how)
+{
+    fprintf(stderr, "ttswc: error: %s\ntry: ttswc help %s\n", how, command);
+    return EXIT_USAGE;
 }
 
 enum exit_code cli_main(const struct command *commands, int argc, char **argv)

@@ -60,6 +60,9 @@ struct command {
     enum exit_code (*run)(const struct args *args);
 };
 
+/* Says how a command was misused; EXIT_USAGE. */
+enum exit_code cli_misused(const char *command, const char *how);
+
 /* Parses argv and runs the command. */
 enum exit_code cli_main(const struct command *commands, int argc, char **argv);
 

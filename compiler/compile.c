@@ -39,6 +39,7 @@
 #include "resolve.h"
 #include "sidecar.h"
 #include "stats_compile.h"
+#include "tensors.h"
 #include "trust.h"
 
 void run_begin(struct run *r, const struct args *args)
@@ -72,16 +73,13 @@ bool run_model(struct run *r, const char *path)
 void run_blob_error(struct run *r, const char *path,
                     const struct ttsb_error *error)
 {
-    bool system = error->status >= 50 && error->status < 70;
-    if (!system && lockfile_at(path)) {
+    if (!tensors_system_error(error) && lockfile_at(path)) {
         diag_add_file(&r->diag, "E0703", str_c(path), DIAG_NO_OFFSET,
                       "this is a lock: it has names, dtypes and shapes; a blob "
                       "is needed here");
         return;
     }
-    diag_add_file(&r->diag, system ? "E0705" : "E0706", str_c(path),
-                  error->offset > 0 ? error->offset : DIAG_NO_OFFSET, "%s: %s",
-                  ttsb_status_name(error->status), error->text);
+    tensors_blob_error(&r->diag, str_c(path), error);
 }
 
 static bool same_file(const char *a, const char *b)

@@ -15,12 +15,6 @@ static bool is_spec(const char *path)
     return str_ends(str_c(path), ".yaml") || str_ends(str_c(path), ".yml");
 }
 
-static enum exit_code usage(const char *what)
-{
-    fprintf(stderr, "ttswc: error: %s\ntry: ttswc help diff\n", what);
-    return EXIT_USAGE;
-}
-
 static bool compare(struct diff *d)
 {
     struct diag *findings = &d->r->diag;
@@ -55,16 +49,18 @@ enum exit_code command_diff(const struct args *args)
     int specs = is_spec(args->positional[0]) +
                 (args->count > 1 && is_spec(args->positional[1]));
     if (args->spec != NULL && args->count < 2 && args->source_count == 0)
-        return usage("--spec needs B, or --source for each of its sources");
+        return cli_misused(
+            "diff", "--spec needs B, or --source for each of its sources");
     if (args->spec != NULL)
         return diff_with_source(args);
     if (args->source_count > 0)
-        return usage("--source is for --spec");
+        return cli_misused("diff", "--source is for --spec");
     if (args->count < 2)
-        return usage("an operand is missing of A B");
+        return cli_misused("diff", "an operand is missing of A B");
     if (specs == 1)
-        return usage("one of A and B is a spec and the other is not; to "
-                     "compare a blob with what a spec makes, use --spec");
+        return cli_misused("diff",
+                           "one of A and B is a spec and the other is not; to "
+                           "compare a blob with what a spec makes, use --spec");
     if (specs == 2)
         return diff_specs(args);
     return diff_files(args);

@@ -46,12 +46,7 @@ static void json_safetensors(struct text *t, const struct stfile *c,
                 "{\"data_start\":%" PRIu64 ",\"file_size\":%" PRIu64
                 ",\"format\":\"safetensors\",\"metadata\":{",
                 c->header.data_start, c->size);
-    for (size_t i = 0; i < c->header.metadata_count; i++) {
-        text_c(t, i > 0 ? "," : "");
-        meta_string(t, c->header.metadata[i].key);
-        text_c(t, ":");
-        meta_string(t, c->header.metadata[i].value);
-    }
+    inspect_metadata(t, &c->header);
     text_c(t, "},\"tensors\":[");
     for (size_t i = 0; i < s->count; i++) {
         const struct st_tensor *x = &c->header.tensors[s->index[i]];
@@ -175,21 +170,17 @@ static void clean(struct text *t)
     t->n = n;
 }
 
-static enum exit_code misused(const char *how)
-{
-    fprintf(stderr, "ttswc: error: %s\ntry: ttswc help inspect\n", how);
-    return EXIT_USAGE;
-}
-
 enum exit_code command_inspect(const struct args *args)
 {
     struct run r;
     struct text t = {0};
     int fd;
     if (args->tree + args->names_only + args->summary > 1)
-        return misused("--tree, --names-only and --summary exclude each other");
+        return cli_misused(
+            "inspect", "--tree, --names-only and --summary exclude each other");
     if (args->tree + args->summary > 0 && args->sort != SORT_FILE)
-        return misused("--sort orders lists of tensors; --tree and --summary "
+        return cli_misused(
+            "inspect", "--sort orders lists of tensors; --tree and --summary "
                        "have an order of their own");
     fd = open(args->positional[0], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     run_begin(&r, args);

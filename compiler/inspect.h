@@ -24,6 +24,9 @@ struct selection_request inspect_request(const struct args *args);
 void inspect_totals(struct text *t, const struct args *args, const char *format,
                     struct inspect_totals n);
 
+/* The pairs of a file's __metadata__, without braces. */
+void inspect_metadata(struct text *t, const struct st_header *h);
+
 /* E0705 for the file that is looked at. */
 void inspect_cannot_read(struct run *r, const struct args *args, int error);
 

@@ -28,18 +28,23 @@ static void put_shape(struct text *t, const struct tensor *x, int width)
 
 /* --- a table --- */
 
+void inspect_metadata(struct text *t, const struct st_header *h)
+{
+    for (size_t i = 0; i < h->metadata_count; i++) {
+        text_c(t, i > 0 ? "," : "");
+        meta_string(t, h->metadata[i].key);
+        text_c(t, ":");
+        meta_string(t, h->metadata[i].value);
+    }
+}
+
 static void json_file(struct text *t, const struct stfile *f)
 {
     text_format(t,
                 "{\"data_start\":%" PRIu64 ",\"file_size\":%" PRIu64
                 ",\"metadata\":{",
                 f->header.data_start, f->size);
-    for (size_t i = 0; i < f->header.metadata_count; i++) {
-        text_c(t, i > 0 ? "," : "");
-        meta_string(t, f->header.metadata[i].key);
-        text_c(t, ":");
-        meta_string(t, f->header.metadata[i].value);
-    }
+    inspect_metadata(t, &f->header);
     text_c(t, "},\"path\":");
     meta_string(t, f->path);
     text_c(t, "}");
@@ -48,16 +53,11 @@ static void json_file(struct text *t, const struct stfile *f)
 static void json_tensor(struct text *t, const struct inspect_view *v, size_t i)
 {
     const struct tensor *x = shown(v, i);
-    const struct checkpoint *c = &v->tensors->checkpoint;
-    uint32_t file = c->places[x->number].file;
-    const struct stfile *f = &c->files[file];
+    uint32_t file = v->tensors->checkpoint.places[x->number].file;
     text_c(t, "{");
-    if (f->digests != NULL) {
-        uint32_t first = x->number;
-        while (first > 0 && c->places[first - 1].file == file)
-            first--;
+    if (x->digest != NULL) {
         text_c(t, "\"digest\":\"");
-        text_hex(t, f->digests[x->number - first], 16);
+        text_hex(t, x->digest, 16);
         text_c(t, "\",");
     }
     text_format(t, "\"dtype\":\"%s\",\"file\":%" PRIu32 ",\"name\":",

@@ -25,6 +25,7 @@ static bool open_checkpoint(struct arena *a, struct diag *d,
 {
     struct checkpoint *c = &t->checkpoint;
     struct source_arguments only = {str_c("main"), paths, count};
+    size_t first = 0; /* tensor of its file */
     if (!checkpoint_open(a, d, &only, 1, c))
         return false;
     t->kind = TENSORS_SAFETENSORS;
@@ -33,6 +34,8 @@ static bool open_checkpoint(struct arena *a, struct diag *d,
     for (size_t i = 0; i < t->n; i++) {
         const struct st_tensor *x = &c->tensors[i];
         const struct stfile *f = &c->files[c->places[i].file];
+        if (i > 0 && c->places[i].file != c->places[i - 1].file)
+            first = i;
         t->p[i] = (struct tensor){
             .name = x->name,
             .dtype = (enum ttsb_dtype)x->dtype,
@@ -43,7 +46,8 @@ static bool open_checkpoint(struct arena *a, struct diag *d,
             .file = f->path,
             .number = (uint32_t)i,
             .alias_of = TTSB_NO_TENSOR,
-            .has_values = !f->is_lock};
+            .has_values = !f->is_lock,
+            .digest = f->digests != NULL ? f->digests[i - first] : NULL};
         fill_shape(&t->p[i]);
     }
     return true;
@@ -73,14 +77,17 @@ static void fill_record(struct arena *a, const struct ttsb_blob *b, uint32_t i,
     fill_shape(out);
 }
 
-static bool say_blob(struct diag *d, struct str path,
-                     const struct ttsb_error *e)
+bool tensors_system_error(const struct ttsb_error *e)
 {
-    bool system = e->status >= 50 && e->status < 70;
-    diag_add_file(d, system ? "E0705" : "E0706", path,
+    return e->status >= 50 && e->status < 70;
+}
+
+void tensors_blob_error(struct diag *d, struct str path,
+                        const struct ttsb_error *e)
+{
+    diag_add_file(d, tensors_system_error(e) ? "E0705" : "E0706", path,
                   e->offset > 0 ? e->offset : DIAG_NO_OFFSET, "%s: %s",
                   ttsb_status_name(e->status), e->text);
-    return false;
 }
 
 static bool open_blob(struct arena *a, struct diag *d, struct str path,
@@ -99,7 +106,8 @@ static bool open_blob(struct arena *a, struct diag *d, struct str path,
     }
     if (ttsb_open_fd(t->fd, &options, &t->blob, &e) != TTSB_OK) {
         close(t->fd);
-        return say_blob(d, path, &e);
+        tensors_blob_error(d, path, &e);
+        return false;
     }
     ttsb_info(t->blob, &info);
     t->n = info.tensor_count;

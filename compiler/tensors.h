@@ -36,6 +36,7 @@ struct tensor {
     uint32_t group;          /* of a blob */
     uint32_t alias_of;       /* of a blob; TTSB_NO_TENSOR: none */
     bool has_values;         /* not absent, not missing, no lock */
+    const uint8_t *digest;   /* of a lock that has them, or NULL */
 };
 
 /* Zero-initialised: nothing is open. */
@@ -63,6 +64,13 @@ int tensors_read(const struct tensors *t, size_t i, uint64_t offset, void *out,
 
 /* False after a finding (E0703) for each lock among the files. */
 bool tensors_have_values(struct diag *d, const struct tensors *t);
+
+/* Whether the system failed, and not the blob. */
+bool tensors_system_error(const struct ttsb_error *e);
+
+/* Adds what libttsb said of a file: E0706, or E0705 for a system's error. */
+void tensors_blob_error(struct diag *d, struct str path,
+                        const struct ttsb_error *e);
 
 /* Closes what is open. */
 void tensors_close(struct tensors *t);
