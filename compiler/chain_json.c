@@ -90,10 +90,7 @@ static void put_use(struct text *t, const struct chain_of *of,
     text_c(t, ",\"part\":");
     uses_json_part(t, leaf->type, u->claimed);
     text_c(t, ",\"source\":");
-    if (of->m->spec->source_count > 0)
-        meta_string(t, sources_id(of->m->spec, leaf->file));
-    else
-        text_c(t, "null");
+    sources_json(t, of->m->spec, leaf->file);
     text_format(t, ",\"type\":\"%s", spec_dtype_name(leaf->dtype));
     type_print(t, leaf->type);
     text_c(t, "\"}");

@@ -134,10 +134,7 @@ static void json_output(struct text *t, const struct chain_of *of,
 static void json_dropped(struct text *t, const struct dropped *d)
 {
     text_c(t, "{\"part\":");
-    if (d->leaf != NULL)
-        uses_json_part(t, d->leaf->type, d->claimed);
-    else
-        text_c(t, "null");
+    uses_json_dropped(t, d);
     text_c(t, ",\"place\":");
     chain_json_place(t, d->at);
     text_c(t, ",\"reason\":");
@@ -203,10 +200,7 @@ void fate_json(struct text *t, const struct chain_of *of, const struct fate *f)
     text_c(t, "],\"role\":");
     json_role(t, of, f);
     text_c(t, ",\"source\":");
-    if (of->m->spec->source_count > 0)
-        meta_string(t, sources_id(of->m->spec, f->file));
-    else
-        text_c(t, "null");
+    sources_json(t, of->m->spec, f->file);
     text_c(t, ",\"type\":");
     json_type(t, of, f);
     text_format(t, ",\"unclaimed\":%s}", f->unclaimed ? "true" : "false");

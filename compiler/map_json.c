@@ -37,10 +37,7 @@ static void put_path(struct text *t, struct span at)
 static void put_source(struct text *t, const struct spec *s, uint32_t file)
 {
     text_c(t, ",\"source\":");
-    if (s->source_count > 0)
-        meta_string(t, s->sources[file].id);
-    else
-        text_c(t, "null");
+    sources_json(t, s, file);
 }
 
 static void put_type(struct text *t, enum ttsb_dtype dtype, struct type type)
@@ -127,10 +124,7 @@ void map_json_dropped(struct text *t, const struct map_of *of,
     text_c(t, ",\"name\":");
     meta_string(t, leaf != NULL ? leaf->name : d->subtree->prefix);
     text_c(t, ",\"part\":");
-    if (leaf != NULL)
-        uses_json_part(t, leaf->type, d->claimed);
-    else
-        text_c(t, "null");
+    uses_json_dropped(t, d);
     put_path(t, d->at);
     text_c(t, ",\"reason\":");
     meta_string(t, *d->reason);

@@ -170,15 +170,11 @@ void report_outputs(struct text *t, const struct report_of *of)
 
 /* --- sources --- */
 
-/* "gpt", or null where the spec has no `sources:`. */
 static void put_source_id(struct text *t, const struct report_of *of,
                           uint32_t source)
 {
     text_c(t, ",\"source\":");
-    if (of->m->spec->source_count > 0)
-        meta_string(t, sources_id(of->m->spec, source));
-    else
-        text_c(t, "null");
+    sources_json(t, of->m->spec, source);
 }
 
 static void put_source(struct text *t, const struct report_of *of, size_t i)
@@ -222,10 +218,7 @@ static void put_dropped(struct text *t, const struct report_of *of,
                              : d->subtree->found_elements);
     meta_string(t, leaf != NULL ? leaf->name : d->subtree->prefix);
     text_c(t, ",\"part\":");
-    if (leaf != NULL)
-        uses_json_part(t, leaf->type, d->claimed);
-    else
-        text_c(t, "null");
+    uses_json_dropped(t, d);
     text_c(t, ",\"place\":");
     chain_json_place(t, d->at);
     text_c(t, ",\"reason\":");

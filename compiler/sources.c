@@ -109,6 +109,14 @@ void sources_put(struct text *t, const struct spec *s, uint32_t number,
 
 /* --- roots --- */
 
+void sources_json(struct text *t, const struct spec *s, uint32_t number)
+{
+    if (s->source_count > 0)
+        meta_string(t, sources_id(s, number));
+    else
+        text_c(t, "null");
+}
+
 void sources_evaluate(const struct scope *scope, struct spec *s)
 {
     for (size_t i = 0; i < s->source_count; i++)

@@ -41,6 +41,9 @@ struct str sources_name(struct arena *a, const struct spec *s, uint32_t number,
 void sources_put(struct text *t, const struct spec *s, uint32_t number,
                  struct str name);
 
+/* Appends a source's id as JSON; null where the spec has no `sources:`. */
+void sources_json(struct text *t, const struct spec *s, uint32_t number);
+
 /* Evaluates each `root:` in the scope of the spec's dims. */
 void sources_evaluate(const struct scope *scope, struct spec *s);
 

@@ -97,6 +97,14 @@ void uses_json_part(struct text *t, struct type type, const struct claimed *c)
     text_c(t, "]}");
 }
 
+void uses_json_dropped(struct text *t, const struct dropped *d)
+{
+    if (d->leaf != NULL)
+        uses_json_part(t, d->leaf->type, d->claimed);
+    else
+        text_c(t, "null");
+}
+
 void uses_put_marks(struct text *t, const struct leaf *leaf)
 {
     text_c(t, leaf->also ? " (also)" : "");

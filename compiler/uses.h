@@ -9,7 +9,7 @@
 #ifndef TTSW_USES_H
 #define TTSW_USES_H
 
-#include "claims.h"
+#include "dropped.h"
 
 struct use {
     const struct leaf *leaf;
@@ -39,6 +39,9 @@ void uses_put_part(struct text *t, struct type type, const struct claimed *c);
 /* The same as JSON: {"boxes":N,"ranges":[{"axis":"out","begin":4,"end":8}]},
  * or null for all of a tensor. */
 void uses_json_part(struct text *t, struct type type, const struct claimed *c);
+
+/* The same of what is dropped; null for a subtree, too. */
+void uses_json_dropped(struct text *t, const struct dropped *d);
 
 /* What a use is besides a reading: " (also)", " (allow_nonfinite)" and
  * " (lacking)", any of them. */
