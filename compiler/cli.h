@@ -40,6 +40,7 @@ struct args {
     const char *stats_name; /* --stats=NAME, or NULL */
     unsigned jobs;
     uint64_t max_errors; /* 0: all */
+    uint64_t level;      /* of zstd; 0: the default */
     double rtol, atol;
     uint64_t ulp;
     bool quiet, verbose, partial, data, json, depfile, if_changed, restorable;

@@ -24,5 +24,7 @@ enum exit_code command_stats(const struct args *args);
 enum exit_code command_diff(const struct args *args);
 enum exit_code command_mutate(const struct args *args);
 enum exit_code command_report(const struct args *args);
+enum exit_code command_pack(const struct args *args);
+enum exit_code command_unpack(const struct args *args);
 
 #endif

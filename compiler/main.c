@@ -90,6 +90,14 @@ static const struct command commands[] = {
      "Writes an HTML page about a blob, to look at.\nOne file, which loads "
      "nothing else.",
      command_report},
+    {"pack", "BLOB", 1, 1, "OLjqp",
+     "Writes a blob in a smaller form, to ship or to store.\nzstd, after the "
+     "bytes of floats are sorted by their place. Proven whole before.",
+     command_pack},
+    {"unpack", "PACKED", 1, 1, "Ojqp",
+     "Restores the blob that `pack` was given, to the byte.\nIts root is "
+     "proven before FILE appears.",
+     command_unpack},
     {NULL, NULL, 0, 0, NULL, NULL, NULL},
 };
 

@@ -77,6 +77,8 @@ static const struct option options[] = {
      .help = "undo SPEC, which BLOB was compiled by: write its sources again"},
     {'R', .shown = "", .name = "--restorable",
      .help = "write the sources that can be restored, warn of the others"},
+    {'L', .shown = "", .name = "--level", .value = "N",
+     .help = "zstd's level, 1 to 19 (default 3)"},
     {'p', .shown = "", .name = "--progress", .value = "WHEN",
      .words = "auto|always|never",
      .help = "auto (default: on a terminal), always or never"},
@@ -254,6 +256,8 @@ bool option_apply(const struct option *o, const char *value, struct args *args)
         return tolerance(value, &args->atol);
     case 'U':
         return number(value, UINT64_MAX, &args->ulp);
+    case 'L':
+        return number(value, 19, &args->level) && args->level > 0;
     case 'T':
         args->stats = true;
         return value == NULL || text(value, &args->stats_name);
