@@ -6,7 +6,8 @@
  * handle that passed the door, or a status and nothing else. The steps are
  * map, check the front (which tells the counts), allocate, check the rest.
  *
- * Invariant: there is one allocation, the handle; *blob is set last.
+ * Invariant: there is one allocation, the handle; *blob is set last. The last
+ * user of the handle gives it back.
  */
 #include "ttsb_internal.h"
 
@@ -63,8 +64,10 @@ static struct ttsb_blob *handle_of(const struct ttsb_blob *front)
 {
     struct ttsb_blob *blob = malloc(
         sizeof(*blob) + front->group_count * sizeof(blob->group_order[0]));
-    if (blob != NULL)
-        *blob = *front;
+    if (blob == NULL)
+        return NULL;
+    *blob = *front;
+    blob->users = 1;
     return blob;
 }
 
@@ -146,9 +149,17 @@ int32_t ttsb_open_memory(const void *data, size_t size,
     return pass_door(&front, &o, blob, error);
 }
 
+void ttsb__use(struct ttsb_blob *blob)
+{
+    __atomic_fetch_add(&blob->users, 1, __ATOMIC_RELAXED);
+}
+
+/* Release, so that what a thread has read was read before; acquire, so that
+ * nothing is given back earlier. */
 void ttsb_close(struct ttsb_blob *blob)
 {
-    if (blob == NULL)
+    if (blob == NULL ||
+        __atomic_fetch_sub(&blob->users, 1, __ATOMIC_ACQ_REL) != 1)
         return;
     ttsb__unmap(blob);
     free(blob);

@@ -69,9 +69,8 @@ static int32_t not_found(const struct ttsb_blob *blob, const char *name,
                       ttsb__model(blob), name);
 }
 
-/* The status of a record that find has found. */
-static int32_t presence(const struct ttsb_blob *blob, uint32_t index,
-                        struct ttsb_error *error)
+int32_t ttsb__presence(const struct ttsb_blob *blob, uint32_t index,
+                       struct ttsb_error *error)
 {
     const struct ttsb_disk_record r = ttsb__record(blob, index);
     struct ttsb__fault fault = {.status = TTSB_ABSENT,
@@ -137,7 +136,7 @@ int32_t ttsb_find(const struct ttsb_blob *blob, const char *name,
         return ttsb__bad_argument(error, "tensor->struct_size");
     if (blob->used != NULL)
         ttsb_mark_used(blob->used, index);
-    return presence(blob, index, error);
+    return ttsb__presence(blob, index, error);
 }
 
 int32_t ttsb_unused(const struct ttsb_blob *blob, uint32_t first,

@@ -20,8 +20,9 @@
  *
  * Status: every call that can fail returns one; TTSB_OK is 0. The library never
  * prints, never ends the program and has no state of its own. A blob costs one
- * allocation and one mapping, and no other call allocates. All calls
- * but ttsb_close may run at the same time on one blob.
+ * allocation and one mapping; of the other calls only ttsb_dlpack
+ * (ttsb_dlpack.h) allocates. All calls but ttsb_close may run at the same time
+ * on one blob.
  *
  * struct_size: the caller sets it to sizeof the struct before the call. A
  * later library adds members at the end and fills only what the caller's
@@ -116,7 +117,8 @@ TTSB_API int32_t ttsb_open_memory(const void *data, size_t size,
                                   struct ttsb_error *error);
 
 /* Gives the mapping and the handle back. Every pointer that came from the blob
- * is invalid afterwards, and no other call on it may be running. NULL is fine.
+ * is invalid afterwards, and no other call on it may be running; only what
+ * ttsb_dlpack handed out stays valid, and the mapping with it. NULL is fine.
  * Cannot fail. */
 TTSB_API void ttsb_close(struct ttsb_blob *blob);
 

@@ -26,16 +26,19 @@ struct ttsb__section {
     uint64_t size;
 };
 
-/* The handle, which never changes; only the bits at `used` do, atomically, and
- * they are not part of it. `section` is indexed by type. `group_order` holds
- * the groups' indices by name: FORMAT.md has no such table, and without one a
- * file with 65,535 groups would take minutes to prove unique. */
+/* The handle, which never changes but for `users`: the caller until it closes,
+ * and each tensor that ttsb_dlpack has handed out; the last one gives all
+ * back. The bits at `used` are the caller's. Both change atomically. `section`
+ * is indexed by type. `group_order` holds the groups' indices by name:
+ * FORMAT.md has no such table, and without one a file with 65,535 groups would
+ * take minutes to prove unique. */
 struct ttsb_blob {
     const uint8_t *bytes;
     uint64_t size;
     bool mapped;    /* the mapping is ours to give back */
     bool of_file;   /* ... and its pages are read when they are touched */
     uint32_t *used; /* the caller's bits, or NULL; see ttsb_use.h */
+    uint32_t users;
     struct ttsb__section section[TTSB_SECTION_META + 1];
     uint64_t sections_end;
     uint64_t piece_count;
@@ -167,6 +170,17 @@ void ttsb__unmap(struct ttsb_blob *blob);
  * their use; nothing to do where they are in memory. */
 int32_t ttsb__read_ahead(const struct ttsb_blob *blob, uint64_t offset,
                          uint64_t size, struct ttsb_error *error);
+
+/* ---- read.c ---- */
+
+/* TTSB_OK, TTSB_ABSENT or TTSB_MISSING: of a record that is there. */
+int32_t ttsb__presence(const struct ttsb_blob *blob, uint32_t index,
+                       struct ttsb_error *error);
+
+/* ---- open.c ---- */
+
+/* One more user, who will call ttsb_close. */
+void ttsb__use(struct ttsb_blob *blob);
 
 /* ---- the door ---- */
 
