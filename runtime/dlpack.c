@@ -38,6 +38,6 @@ int32_t ttsb_dlpack(struct ttsb_blob *blob, uint32_t tensor,
     if (*out == NULL)
         return ttsb__fail(error, &no_memory, "%s",
                           ttsb_status_text(TTSB_NO_MEMORY));
-    ttsb__use(blob);
+    ttsb_retain(blob);
     return TTSB_OK;
 }

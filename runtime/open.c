@@ -149,9 +149,10 @@ int32_t ttsb_open_memory(const void *data, size_t size,
     return pass_door(&front, &o, blob, error);
 }
 
-void ttsb__use(struct ttsb_blob *blob)
+void ttsb_retain(struct ttsb_blob *blob)
 {
-    __atomic_fetch_add(&blob->users, 1, __ATOMIC_RELAXED);
+    if (blob != NULL)
+        __atomic_fetch_add(&blob->users, 1, __ATOMIC_RELAXED);
 }
 
 /* Release, so that what a thread has read was read before; acquire, so that

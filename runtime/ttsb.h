@@ -116,11 +116,16 @@ TTSB_API int32_t ttsb_open_memory(const void *data, size_t size,
                                   struct ttsb_blob **blob,
                                   struct ttsb_error *error);
 
-/* Gives the mapping and the handle back. Every pointer that came from the blob
- * is invalid afterwards, and no other call on it may be running; only what
- * ttsb_dlpack handed out stays valid, and the mapping with it. NULL is fine.
- * Cannot fail. */
+/* Ends the caller's use of the blob. The last of its users (who opened it,
+ * who called ttsb_retain, the tensors of ttsb_dlpack) gives the mapping and the
+ * handle back: then every pointer that came from the blob is invalid, and no
+ * other call on it may be running. NULL is fine. Cannot fail. */
 TTSB_API void ttsb_close(struct ttsb_blob *blob);
+
+/* Since 1.1: one more user of the blob, who will call ttsb_close, in whatever
+ * thread. What the caller lent to ttsb_open (`used`, the bytes of
+ * ttsb_open_memory) stays until the last one has. NULL is fine. Cannot fail. */
+TTSB_API void ttsb_retain(struct ttsb_blob *blob);
 
 /* What the superblock says. Filled by ttsb_info. */
 struct ttsb_info {

@@ -26,12 +26,12 @@ struct ttsb__section {
     uint64_t size;
 };
 
-/* The handle, which never changes but for `users`: the caller until it closes,
- * and each tensor that ttsb_dlpack has handed out; the last one gives all
- * back. The bits at `used` are the caller's. Both change atomically. `section`
- * is indexed by type. `group_order` holds the groups' indices by name:
- * FORMAT.md has no such table, and without one a file with 65,535 groups would
- * take minutes to prove unique. */
+/* The handle, which never changes but for `users`: who opened it, each
+ * ttsb_retain and each tensor of ttsb_dlpack; the last one gives all back. The
+ * bits at `used` are the caller's. Both change atomically. `section` is indexed
+ * by type. `group_order` holds the groups' indices by name: FORMAT.md has no
+ * such table, and without one a file with 65,535 groups would take minutes to
+ * prove unique. */
 struct ttsb_blob {
     const uint8_t *bytes;
     uint64_t size;
@@ -176,11 +176,6 @@ int32_t ttsb__read_ahead(const struct ttsb_blob *blob, uint64_t offset,
 /* TTSB_OK, TTSB_ABSENT or TTSB_MISSING: of a record that is there. */
 int32_t ttsb__presence(const struct ttsb_blob *blob, uint32_t index,
                        struct ttsb_error *error);
-
-/* ---- open.c ---- */
-
-/* One more user, who will call ttsb_close. */
-void ttsb__use(struct ttsb_blob *blob);
 
 /* ---- the door ---- */
 

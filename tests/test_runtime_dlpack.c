@@ -132,6 +132,20 @@ static void outlives(void **state)
     b->deleter(b);
 }
 
+/* Whoever closes last, what the blob has is there until then. */
+static void retained(void **state)
+{
+    struct ttsb_blob *blob = open_blob(blob_standard(), 0);
+    struct ttsb_tensor t = {.struct_size = sizeof(t)};
+    (void)state;
+    ttsb_retain(blob);
+    ttsb_close(blob);
+    assert_int_equal(ttsb_tensor_at(blob, BLOB_WEIGHT, &t, NULL), TTSB_OK);
+    assert_int_equal(*(const uint8_t *)t.data, blob_byte(BLOB_WEIGHT, 0));
+    ttsb_close(blob);
+    ttsb_retain(NULL);
+}
+
 static void *delete_it(void *m)
 {
     DLManagedTensorVersioned *managed = m;
@@ -182,7 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members),  cmocka_unit_test(dtypes),
         cmocka_unit_test(outlives), cmocka_unit_test(any_thread),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(retained), cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
