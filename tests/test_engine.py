@@ -303,7 +303,7 @@ class Written(InFolder):
         spec = self.changed_spec(("bigvgan_tiny.yaml", "store: f32", "store: bf16"))
         ck.ttswc("header", "-q", spec, "-o", self.dir / "bigvgan_tiny.h")
         self.changed("pre.bias", "pre.bias")
-        done = self.compile(CC, f"-I{self.dir}", "-iquote", self.dir, "-Werror",
+        done = self.compile(CC, "-iquote", self.dir, "-Werror",
                             "-fsyntax-only", "bigvgan.c")
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("struct ttsb_bf16", done.stderr)
