@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: MIT
 """The package from outside: installs the build into a fresh prefix, moves the
 prefix, and builds tests/consumer against it, with Ninja, with Make, and by hand
-with pkg-config. What a change makes anew is told by the times of all files
+with pkg-config; the paths have blanks in them. What a change makes anew is told by the times of all files
 before and after.
 
 Arguments: cmake, the build folder, a C and a C++ compiler."""
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -64,7 +65,7 @@ class Package(unittest.TestCase):
         cls.addClassCleanup(holder.cleanup)
         cls.dir = pathlib.Path(holder.name).resolve()
         run(CMAKE, "--install", BUILD, "--prefix", cls.dir / "first", env=environment())
-        cls.prefix = cls.dir / "moved" / "prefix"
+        cls.prefix = cls.dir / "moved" / "the prefix"
         cls.prefix.parent.mkdir()
         (cls.dir / "first").rename(cls.prefix)
         pc, = cls.prefix.glob("**/ttsb.pc")
@@ -153,8 +154,8 @@ class ByPkgConfig(Package):
 
     def test_builds(self):
         root = self.project("by_pkg_config")
-        pkg = lambda *words: run("pkg-config", *words, "ttsb", env=environment(
-            PKG_CONFIG_PATH=str(self.pkgconfig))).split()
+        pkg = lambda *words: shlex.split(run("pkg-config", *words, "ttsb", env=environment(
+            PKG_CONFIG_PATH=str(self.pkgconfig))))
         self.assertEqual(pkg("--modversion"), [VERSION])
         ttswc = self.prefix / "bin/ttswc"
         (root / "by_hand").mkdir()
@@ -182,7 +183,7 @@ class ByCMake:
         if shutil.which(GENERATORS[cls.generator]) is None:
             raise unittest.SkipTest(f"no {GENERATORS[cls.generator]} here")
         super().setUpClass()
-        cls.root = cls.project("consumer")
+        cls.root = cls.project("a consumer")
         cls.build = cls.root / "build"
         run(CMAKE, "-S", cls.root, "-B", cls.build, "-G", cls.generator,
             f"-DCMAKE_PREFIX_PATH={cls.prefix}", f"-DCMAKE_C_COMPILER={CC}",
@@ -247,6 +248,8 @@ class ByCMake:
         self.assertEqual(self.engine(), expected(self.root))
         (self.root / "model/style/feat1_tiny.safetensors").touch()
         self.assertEqual(self.made(), ["blobs/pair.ttsb"])
+        (self.root / "model/style/.note").touch() # the folder is an input
+        self.assertEqual(self.made(), ["blobs/pair.ttsb"])
         self.assertEqual(self.made(), [])
 
     def test_6_the_engine(self):
@@ -280,6 +283,17 @@ class ByNinja(ByCMake, Package):
     generator = "Ninja"
 
 
+    def test_9_a_launcher(self):
+        """TTSWC_EXECUTABLE may be a program that hands its words to another one."""
+        far, log = self.dir / "far", self.dir / "far.log"
+        far.write_text(f'#!/bin/sh\necho "$1" >> "{log}"\nexec "{self.prefix}/bin/ttswc" "$@"\n')
+        far.chmod(0o755)
+        run(CMAKE, f"-DTTSWC_EXECUTABLE={far}", self.build, env=environment())
+        self.made()
+        self.assertEqual(sorted(log.read_text().split()), ["compile"] * 2 + ["header"] * 3)
+        self.assertEqual(self.made(), [])
+
+
 class ByMake(ByCMake, Package):
     generator = "Unix Makefiles"
 
@@ -305,7 +319,8 @@ class Refused(Package):
                 f"find_package(ttsb {version} REQUIRED)", CMAKE_PREFIX_PATH=self.prefix))
 
     def test_components(self):
-        for component, why in (("nonsense", "ttsb_FOUND to FALSE"), ("cuda", "CUDA")):
+        for component, why in (("nonsense", "none of cuda, compiler: nonsense"),
+                               ("cuda", "built without CUDA")):
             if component == "cuda" and list(self.prefix.rglob("ttsbCudaTargets.cmake")):
                 continue
             self.assertIn(why, self.configure(
@@ -315,7 +330,7 @@ class Refused(Package):
     def add(self, words, **options):
         options.setdefault("TTSWC_EXECUTABLE", self.prefix / "bin/ttswc")
         return self.configure(
-            f"include({self.lib}/cmake/ttsb/ttswcAddModel.cmake)\n"
+            f'include("{self.lib}/cmake/ttsb/ttswcAddModel.cmake")\n'
             f"add_custom_target(taken)\nttswc_add_model({words})", **options)
 
     def test_arguments(self):
@@ -357,4 +372,6 @@ class Refused(Package):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1])
+    done = unittest.main(argv=sys.argv[:1], exit=False).result
+    # What was left out must not look like what passed.
+    sys.exit(1 if not done.wasSuccessful() else 77 if done.skipped else 0)

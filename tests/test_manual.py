@@ -26,7 +26,8 @@ CC = shutil.which(ARGS[0] if len(ARGS) > 1 else "cc")
 LIBTTSB = ARGS[1] if len(ARGS) > 1 else str(ck.ROOT / "build/libttsb.a")
 README, MANUAL = ck.ROOT / "README.md", ck.SPECS / "README.md"
 # Options of other programs.
-OTHERS = {"--all", "--build", "--fmad"}
+OTHERS = {"--all", "--build", "--cflags", "--component", "--fmad", "--install", "--libs",
+          "--prefix", "--static"}
 
 
 def f32(*shape, first=1):
