@@ -46,9 +46,10 @@
 # Errors, at configure time, each named with TARGET: TARGET exists; an argument
 # that is unknown, lacks its value or is missing; SPEC, a checkpoint, a source or
 # a dependency that is not there; CHECKPOINT together with SOURCE; OUTPUT without
-# one of them, or they without it; a SOURCE that is not NAME=PATH; OUTPUT and HEADER
-# that are one file, or an input; OUTPUT in a folder that is an input, which
-# would always look changed; an option that this function gives itself; no ttswc.
+# one of them, or they without it; a SOURCE that is not NAME=PATH; OUTPUT or
+# HEADER that is the other one, an input, or written by another call; OUTPUT in a
+# folder that is an input, which would always look changed; an option that this
+# function gives itself; no ttswc.
 # What a spec or a checkpoint has wrong is said by ttswc when the project is built.
 include_guard(DIRECTORY)
 cmake_policy(PUSH)
@@ -135,6 +136,13 @@ function(_ttswc_check_outputs target blob header)
         elseif("${input}" STREQUAL "${folder}")
             _ttswc_fail(${target} "OUTPUT lies in '${input}', which is an input")
         endif()
+    endforeach()
+    get_property(taken GLOBAL PROPERTY TTSWC_OUTPUTS)
+    foreach(path IN ITEMS ${blob} ${header})
+        if("${path}" IN_LIST taken)
+            _ttswc_fail(${target} "'${path}' is written by another call")
+        endif()
+        set_property(GLOBAL APPEND PROPERTY TTSWC_OUTPUTS "${path}")
     endforeach()
 endfunction()
 

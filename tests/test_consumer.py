@@ -6,6 +6,7 @@ with pkg-config; the paths have blanks in them. What a change makes anew is told
 before and after.
 
 Arguments: cmake, the build folder, a C and a C++ compiler."""
+import json
 import os
 import pathlib
 import re
@@ -84,6 +85,8 @@ class Package(unittest.TestCase):
         for i in (1, 2):
             shutil.copy(FEAT / f"feat{i}_tiny.safetensors", model)
         shutil.copy(FEAT / "feat1_tiny.safetensors", model / "style")
+        (model / "feat.safetensors.index.json").write_text(json.dumps(
+            {"weight_map": {f"feat{i}": f"feat{i}_tiny.safetensors" for i in (1, 2)}}))
         return root
 
 
@@ -139,6 +142,19 @@ class Installed(Package):
         tree = lambda root: {str(p.relative_to(root)) for p in root.rglob("*")}
         self.assertEqual(tree(self.dir / "stage/opt/ttsb"), tree(self.prefix))
 
+    def test_the_headers_version_must_agree(self):
+        """What the package's version is made of, with a number or the string changed."""
+        shutil.copy(ck.ROOT / "runtime/version.cmake", self.dir)
+        header = (ck.ROOT / "runtime/ttsb.h").read_text()
+        for old, new, why in (("", "", None),
+                              ("_MINOR ", "_MINOR 4", "make "),
+                              ('VERSION "', 'VERSION "4', "make "),
+                              ("_PATCH ", "_PATCH x", "no number in TTSB_VERSION_PATCH")):
+            self.assertIn(old, header)
+            (self.dir / "ttsb.h").write_text(header.replace(old, new, 1) if old else header)
+            said = run(CMAKE, "-P", self.dir / "version.cmake", code=why is not None)
+            self.assertIn(why or "", said)
+
     def test_components(self):
         run(CMAKE, "--install", BUILD, "--component", "runtime", "--prefix",
             self.dir / "runtime", env=environment())
@@ -160,8 +176,8 @@ class ByPkgConfig(Package):
         ttswc = self.prefix / "bin/ttswc"
         (root / "by_hand").mkdir()
         run(ttswc, "header", "model/feat_tiny.yaml", "-o", "by_hand/feat.h", cwd=root)
-        run(ttswc, "compile", "-q", "model/feat_tiny.yaml", "model/feat1_tiny.safetensors",
-            "model/feat2_tiny.safetensors", "-o", "feat.ttsb", cwd=root)
+        run(ttswc, "compile", "-q", "model/feat_tiny.yaml",
+            "model/feat.safetensors.index.json", "-o", "feat.ttsb", cwd=root)
         run(CC, "-std=c11", *HAND_FLAGS, *pkg("--cflags"), "-c", "main.c", cwd=root)
         run(CXX, "-std=c++17", *HAND_FLAGS, *pkg("--cflags"), "-c", "sum.cc", cwd=root)
         run(CXX, "main.o", "sum.o", "-o", "shared", *pkg("--libs"), cwd=root)
@@ -356,10 +372,12 @@ class Refused(Package):
                 ("m SPEC spec.yaml HEADER m.h CHECKPOINT . OUTPUT "
                  "${CMAKE_CURRENT_SOURCE_DIR}/m.ttsb", "OUTPUT lies in"),
                 (whole + " OPTIONS -q -MD", "option '-MD' is given by this function"),
+                (f"{whole})\nttswc_add_model({whole.replace('m SPEC', 'n SPEC')}",
+                 "is written by another call"),
                 (whole.replace("m SPEC", "taken SPEC"), "a target taken already")):
             with self.subTest(words):
                 said = self.add(words)
-                self.assertRegex(said, r"ttswc_add_model\((m|taken)\): ")
+                self.assertRegex(said, r"ttswc_add_model\((m|n|taken)\): ")
                 self.assertIn(why, said)
         self.assertEqual(self.add(whole, code=0).count("CMake Error"), 0)
 
