@@ -16,7 +16,7 @@ double sum_of_rows(const indextts2_feat_tiny_weights *w)
     double sum = 0;
     for (const std::int64_t count : rows)
         for (const std::int64_t end = row + count; row < end; row++)
-            sum += static_cast<double>(
-                w->emo[row * INDEXTTS2_FEAT_TINY_EMO_DIM]);
+            sum +=
+                static_cast<double>(w->emo[row * INDEXTTS2_FEAT_TINY_EMO_DIM]);
     return sum;
 }
