@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# install.sh build|test|torch|browser: installs what is missing, as root or with
+# install.sh build|test|torch|browser|rust: installs what is missing, as root or with
 # sudo; build and test are in all kinds behind them. Reads apt-packages.txt and, from test on,
 # pip-packages.txt beside it. Does nothing, and needs no rights and no network,
 # where all is there. torch is 3 GB to download and 5.4 GB on disk: its wheel
 # does not import without the CUDA libraries that it brings.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-kind=${1:?build, test, torch or browser}
+kind=${1:?build, test, torch, browser or rust}
 case $kind in
 build) kinds="build" ;;
 test) kinds="build test" ;;
-torch | browser) kinds="build test $kind" ;;
+torch | browser | rust) kinds="build test $kind" ;;
 *)
-    echo "usage: tests/install.sh build|test|torch|browser" >&2
+    echo "usage: tests/install.sh build|test|torch|browser|rust" >&2
     exit 2
     ;;
 esac

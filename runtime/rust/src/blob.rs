@@ -443,8 +443,7 @@ impl<'a> Blob<'a> {
         // SAFETY: the blob is open; `watcher` lives through the call and is
         // used by nobody else meanwhile, and its closure may be called from
         // other threads, being Send.
-        let result =
-            checked(|error| unsafe { ffi::ttsb_verify(self.raw(), threads, &raw, error) });
+        let result = checked(|error| unsafe { ffi::ttsb_verify(self.raw(), threads, &raw, error) });
         match watcher.panic {
             Some(panic) => resume_unwind(panic),
             None => result,
@@ -485,9 +484,7 @@ struct Watcher<F> {
 }
 
 /// The function that calls this watcher; its type alone is looked at.
-fn advance_of<F: FnMut(u64, u64)>(
-    _: &Watcher<F>,
-) -> unsafe extern "C" fn(*mut c_void, u64, u64) {
+fn advance_of<F: FnMut(u64, u64)>(_: &Watcher<F>) -> unsafe extern "C" fn(*mut c_void, u64, u64) {
     advance::<F>
 }
 

@@ -52,11 +52,7 @@ impl<'b> Value<'b> {
     }
 }
 
-pub(crate) fn find<'b>(
-    blob: &'b Blob<'b>,
-    text: &CStr,
-    name: &str,
-) -> Result<Value<'b>, Error> {
+pub(crate) fn find<'b>(blob: &'b Blob<'b>, text: &CStr, name: &str) -> Result<Value<'b>, Error> {
     let mut raw = ffi::ttsb_constant::sized();
     // SAFETY: the blob is open, the name NUL-terminated, `raw` has its size in
     // it.

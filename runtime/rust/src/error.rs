@@ -271,7 +271,7 @@ pub(crate) fn checked(call: impl FnOnce(*mut ffi::ttsb_error) -> i32) -> Result<
         offset: raw.offset,
         found: raw.found,
         expected: raw.expected,
-        tensor: (raw.tensor != ffi::TTSB_NO_TENSOR).then(|| raw.tensor),
+        tensor: (raw.tensor != ffi::TTSB_NO_TENSOR).then_some(raw.tensor),
         errno: raw.system_errno,
     })
 }

@@ -230,21 +230,9 @@ extern "C" {
         tensor: *mut ttsb_tensor,
         error: *mut ttsb_error,
     ) -> i32;
-    pub(crate) fn ttsb_unused(
-        blob: *const ttsb_blob,
-        first: u32,
-        tensor: *mut ttsb_tensor,
-    ) -> i32;
-    pub(crate) fn ttsb_group_at(
-        blob: *const ttsb_blob,
-        index: u32,
-        group: *mut ttsb_group,
-    ) -> i32;
-    pub(crate) fn ttsb_prefetch(
-        blob: *const ttsb_blob,
-        group: u32,
-        error: *mut ttsb_error,
-    ) -> i32;
+    pub(crate) fn ttsb_unused(blob: *const ttsb_blob, first: u32, tensor: *mut ttsb_tensor) -> i32;
+    pub(crate) fn ttsb_group_at(blob: *const ttsb_blob, index: u32, group: *mut ttsb_group) -> i32;
+    pub(crate) fn ttsb_prefetch(blob: *const ttsb_blob, group: u32, error: *mut ttsb_error) -> i32;
     pub(crate) fn ttsb_constant_at(
         blob: *const ttsb_blob,
         index: u32,
@@ -288,11 +276,7 @@ extern "C" {
         progress: *const ttsb_progress,
         error: *mut ttsb_error,
     ) -> i32;
-    pub(crate) fn ttsb_tensor_digest(
-        blob: *const ttsb_blob,
-        index: u32,
-        digest: *mut u8,
-    ) -> i32;
+    pub(crate) fn ttsb_tensor_digest(blob: *const ttsb_blob, index: u32, digest: *mut u8) -> i32;
     pub(crate) fn ttsb_status_name(status: i32) -> *const c_char;
     pub(crate) fn ttsb_status_text(status: i32) -> *const c_char;
     pub(crate) fn ttsb_version() -> *const c_char;

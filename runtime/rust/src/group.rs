@@ -87,7 +87,13 @@ impl<'b> Group<'b> {
 
 impl std::fmt::Debug for Group<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({:?}, {} bytes)", self.name(), self.place(), self.raw.size)
+        write!(
+            f,
+            "{} ({:?}, {} bytes)",
+            self.name(),
+            self.place(),
+            self.raw.size
+        )
     }
 }
 

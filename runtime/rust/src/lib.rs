@@ -71,7 +71,7 @@ mod tensor;
 pub use blob::{Blob, Info, Options, Requirement};
 pub use constant::{Constants, Value};
 pub use dtype::DType;
-pub use element::{Bf16, Element, F16, F8E4M3, F8E4M3Fnuz, F8E5M2, F8E5M2Fnuz, F8E8M0, C64};
+pub use element::{Bf16, Element, F8E4M3Fnuz, F8E5M2Fnuz, C64, F16, F8E4M3, F8E5M2, F8E8M0};
 pub use error::{Error, Status};
 pub use group::{Group, Groups, Place};
 pub use tensor::{Record, Records, Unused, View};

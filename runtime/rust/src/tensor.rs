@@ -89,7 +89,8 @@ impl<'b> Record<'b> {
 
     /// The index of the tensor whose bytes these are under a second name.
     pub fn alias_of(&self) -> Option<u32> {
-        self.flag(ffi::TTSB_RECORD_ALIAS).then(|| self.raw.alias_of)
+        self.flag(ffi::TTSB_RECORD_ALIAS)
+            .then_some(self.raw.alias_of)
     }
 
     /// Whether the spec lets the checkpoint lack it.

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The crate ttsb: its tests against a compiled fixture, with the C files built
+by its own script; its examples; and the same tests on the shared library.
+
+Skipped by name where there is no cargo, unless TTSW_NEED_RUST is set.
+Arguments: a C compiler, libttsb.so."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import checkpoints as ck
+
+CC = sys.argv[1] if len(sys.argv) > 2 else "cc"
+LIBRARY = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else
+                       ck.ROOT / "build/libttsb.so").absolute()
+CRATE = ck.ROOT / "runtime" / "rust"
+SPEC = ck.SPECS / "examples" / "features.yaml"
+FEATURES = ck.FIXTURES / "features" / "features.safetensors"
+
+if shutil.which("cargo") is None:
+    if os.environ.get("TTSW_NEED_RUST"):
+        sys.exit("no cargo: tests/install.sh rust")
+    print("skipped: no cargo; tests/install.sh rust brings it")
+    sys.exit(77)
+
+
+class Rust(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        holder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(holder.cleanup)
+        cls.dir = pathlib.Path(holder.name)
+        cls.blob = cls.dir / "features.ttsb"
+        ck.ttswc("compile", "-q", SPEC, FEATURES, "-o", cls.blob)
+        ck.ttswc("export", cls.blob, "-o", cls.dir / "features.safetensors")
+        cls.tensors = ck.read(cls.dir / "features.safetensors")
+        listed = cls.dir / "tensors.txt"
+        listed.write_text("".join(f"{name}\t{dtype}\t{shape}\t{raw.hex()}\n"
+                                  for name, (dtype, shape, raw) in cls.tensors.items()))
+        cls.env = {**os.environ, "CC": CC, "TTSB_TEST_BLOB": str(cls.blob),
+                   "TTSB_TEST_TENSORS": str(listed)}
+        for name in ("TTSB_LIB_DIR", "TTSB_SOURCE_DIR"):
+            cls.env.pop(name, None)
+
+    def cargo(self, *args, target="rust", **env):
+        """Builds in the build tree, so that the next run is short."""
+        done = subprocess.run(
+            ["cargo", args[0], "--offline", "--locked", "--target-dir",
+             LIBRARY.parent / target, *args[1:]], cwd=CRATE, env={**self.env, **env},
+            capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done
+
+    def passed(self, done):
+        """The numbers of passed tests, one a program."""
+        counts = [tuple(map(int, pair)) for pair in re.findall(
+            r"test result: ok\. (\d+) passed; 0 failed; (\d+) ignored", done.stdout)]
+        self.assertEqual(sum(ignored for _, ignored in counts), 0, done.stdout)
+        return [count for count, _ in counts]
+
+    def test_built_from_the_tree(self):
+        done = self.cargo("test")
+        self.assertNotIn("warning", done.stderr)
+        # Units, two files, examples without tests, the documentation's.
+        unit, *_, documented = counts = self.passed(done)
+        self.assertGreaterEqual(unit, 5, done.stdout)
+        self.assertGreaterEqual(documented, 5, done.stdout)
+        self.assertGreaterEqual(sum(counts), 27, done.stdout)
+
+        out = self.cargo("run", "--example", "dump", "--", self.blob, "--verify").stdout
+        for name, (dtype, shape, raw) in self.tensors.items():
+            self.assertIn(f"  {name} {dtype}{shape}  {len(raw)} bytes  ", out)
+        self.assertIn("style.weight F16[2, 8]  no bytes", out)
+        self.assertTrue(out.endswith("verified\n"))
+        out = self.cargo("run", "--example", "candle", "--", self.blob).stdout
+        self.assertIn("gate.weight: f16 [3, 8], 48 bytes", out)
+        self.assertIn("mask: Candle has no BOOL", out)
+
+    def test_linked_with_the_library(self):
+        """TTSB_LIB_DIR: nothing is compiled, and what runs is libttsb.so."""
+        env = {"TTSB_LIB_DIR": str(LIBRARY.parent), "CC": "/nonexistent",
+               "LD_LIBRARY_PATH": str(LIBRARY.parent)}
+        counts = self.passed(self.cargo("test", "--tests", target="rust-linked",
+                                        **env))
+        self.assertGreaterEqual(sum(counts), 22)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
