@@ -54,6 +54,7 @@ fn compile() {
     for path in files(&sources) {
         objects.push(compiler.object(&path, &out));
     }
+    watch(&sources);
     let library = out.join("libttsb.a");
     // `ar` would leave members of an older build in.
     let _ = fs::remove_file(&library);
@@ -61,7 +62,6 @@ fn compile() {
         .arg("crs")
         .arg(&library)
         .args(&objects));
-    println!("cargo:rerun-if-changed={}", sources.display());
     println!("cargo:rustc-link-search=native={}", out.display());
     println!("cargo:rustc-link-lib=static=ttsb");
     println!("cargo:include={}", sources.display());
@@ -89,6 +89,18 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         folder.display()
     );
     paths
+}
+
+/// Builds again when a source changes or CMake's list of them does. Not when the
+/// folder does: cargo's own output may lie in it.
+fn watch(folder: &Path) {
+    for entry in fs::read_dir(folder).expect("files() has read it") {
+        let path = entry.expect("a readable folder").path();
+        let end = path.extension().unwrap_or_default();
+        if end == "c" || end == "h" || end == "txt" {
+            println!("cargo:rerun-if-changed={}", path.display());
+        }
+    }
 }
 
 fn stem(path: &Path) -> String {
