@@ -59,6 +59,11 @@
 #[cfg(not(target_endian = "little"))]
 compile_error!("a .ttsb file is little-endian, and its tensors are used as they lie");
 
+/// The README's example compiles, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod blob;
 mod constant;
 mod dtype;
