@@ -6,8 +6,10 @@
 #include "members.h"
 
 #include <ctype.h>
+#include <strings.h>
 
 #include "cursor.h"
+#include "header_names.h"
 
 /* C11, C++17, CUDA, Rust, Python 3, and macros that are everywhere. */
 /* clang-format off */
@@ -38,6 +40,25 @@ static const char *const keywords[] = {
     /* macros that are everywhere */
     "NULL", "EOF", "errno", "stdin", "stdout", "stderr", "linux", "unix",
     "__func__", "__FILE__", "__LINE__", "__DATE__", "__TIME__",
+    /* <stdint.h>, <stddef.h>: what a header includes itself */
+    "SIZE_MAX", "PTRDIFF_MAX", "PTRDIFF_MIN", "INTMAX_MAX", "INTMAX_MIN",
+    "UINTMAX_MAX", "INTPTR_MAX", "INTPTR_MIN", "UINTPTR_MAX", "INT8_MAX",
+    "INT8_MIN", "INT8_C", "INT16_MAX", "INT16_MIN", "INT16_C", "INT32_MAX",
+    "INT32_MIN", "INT32_C", "INT64_MAX", "INT64_MIN", "INT64_C", "UINT8_MAX",
+    "UINT8_C", "UINT16_MAX", "UINT16_C", "UINT32_MAX", "UINT32_C",
+    "UINT64_MAX", "UINT64_C", "INTMAX_C", "UINTMAX_C", "WCHAR_MAX",
+    "WCHAR_MIN", "WINT_MAX", "WINT_MIN", "SIG_ATOMIC_MAX", "SIG_ATOMIC_MIN",
+    "offsetof",
+    /* <limits.h>, <float.h>, <stdio.h>, <stdlib.h>, <math.h>, <time.h> */
+    "CHAR_BIT", "CHAR_MAX", "CHAR_MIN", "SCHAR_MAX", "SCHAR_MIN", "UCHAR_MAX",
+    "SHRT_MAX", "SHRT_MIN", "USHRT_MAX", "INT_MAX", "INT_MIN", "UINT_MAX",
+    "LONG_MAX", "LONG_MIN", "ULONG_MAX", "LLONG_MAX", "LLONG_MIN",
+    "ULLONG_MAX", "FLT_MAX", "FLT_MIN", "FLT_EPSILON", "FLT_DIG", "FLT_RADIX",
+    "DBL_MAX", "DBL_MIN", "DBL_EPSILON", "DBL_DIG", "BUFSIZ", "SEEK_SET",
+    "SEEK_CUR", "SEEK_END", "EXIT_SUCCESS", "EXIT_FAILURE", "RAND_MAX",
+    "NAN", "INFINITY", "HUGE_VAL", "M_E", "M_LOG2E", "M_LOG10E", "M_LN2",
+    "M_LN10", "M_PI", "M_PI_2", "M_PI_4", "M_1_PI", "M_2_PI", "M_2_SQRTPI",
+    "M_SQRT2", "M_SQRT1_2", "CLOCKS_PER_SEC",
     /* Rust */
     "as", "async", "await", "crate", "dyn", "fn", "impl", "in", "let", "loop",
     "match", "mod", "move", "mut", "pub", "ref", "self", "Self", "super",
@@ -50,7 +71,7 @@ static const char *const keywords[] = {
 };
 /* clang-format on */
 
-static bool is_keyword(struct str s)
+bool members_taken(struct str s)
 {
     for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
         if (keywords[i][0] == s.p[0] && str_is(s, keywords[i]))
@@ -68,9 +89,11 @@ static const char *component_fault(struct str c, bool first)
         return first ? "a name begins with an identifier" : NULL;
     if (!is_identifier(c))
         return "a component is an identifier or an index";
-    if (is_keyword(c))
+    if (members_taken(c))
         return "it is a keyword of C, C++, CUDA, Rust or Python, or a common "
                "macro";
+    if (c.n >= 5 && strncasecmp(c.p, "ttsb_", 5) == 0)
+        return "names that begin with `ttsb_` are ttsb.h's";
     return NULL;
 }
 
@@ -257,60 +280,10 @@ struct member *members_tree(struct arena *a, struct diag *d,
     return b.root;
 }
 
-static struct str upper(struct arena *a, struct str name, const char *behind)
-{
-    size_t n = strlen(behind);
-    char *p = arena_take(a, 1, name.n + n + 1);
-    for (size_t i = 0; i < name.n; i++)
-        p[i] = (char)toupper((unsigned char)name.p[i]);
-    memcpy(p + name.n, behind, n);
-    return (struct str){p, name.n + n};
-}
-
-/* Claims the macros of constant i; the reason why one is taken, or NULL. */
-static const char *claim_macros(struct arena *a, struct nametab *macros,
-                                const struct constant *c, uint32_t i)
-{
-    uint32_t first = i;
-    if (!nametab_add(a, macros, upper(a, c->name, ""), &first))
-        return first == UINT32_MAX ? "the generated header uses this name"
-                                   : "another constant has the same macro";
-    first = i;
-    if (c->is_list &&
-        !nametab_add(a, macros, upper(a, c->name, "_COUNT"), &first))
-        return "the macro of the list's length is taken";
-    return NULL;
-}
-
-static void check_constants(struct arena *a, struct diag *d,
-                            const struct model *m)
-{
-    static const char *const taken[] = {
-        "MODEL", "REVISION", "CONTRACT_ID", "TENSOR_COUNT", "GROUP_COUNT", "H"};
-    struct nametab macros = {0};
-    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
-        uint32_t none = UINT32_MAX;
-        nametab_add(a, &macros, str_c(taken[i]), &none);
-    }
-    for (uint32_t i = 0; i < m->constant_count; i++) {
-        const struct constant *c = m->constants[i].as;
-        const char *why = claim_macros(a, &macros, c, i);
-        if (c->name.n > TTSB_MAX_NAME)
-            why = "a name has at most 255 bytes";
-        if (is_keyword(c->name))
-            why = "it is a keyword of C, C++, CUDA, Rust or Python, or a "
-                  "common macro";
-        if (why != NULL)
-            diag_add(d, "E0503", diag_at(c->at),
-                     "constant `%.*s` cannot stand in a header: %s",
-                     STR_ARG(c->name), why);
-    }
-}
-
 void members_check(struct diag *d, const struct model *m)
 {
     struct arena scratch = {0};
-    members_tree(&scratch, d, m);
-    check_constants(&scratch, d, m);
+    struct member *root = members_tree(&scratch, d, m);
+    header_names_check(&scratch, d, m, root);
     arena_release(&scratch);
 }

@@ -34,11 +34,16 @@ struct member {
  * NULL if nothing is. */
 const char *members_fault(struct str name, struct str *component);
 
+/* Whether a word is a keyword of C, C++, CUDA, Rust or Python or a common
+ * macro, and so no name in a header. */
+bool members_taken(struct str s);
+
 /* The tree of all outputs; findings where names break the rule. */
 struct member *members_tree(struct arena *a, struct diag *d,
                             const struct model *m);
 
-/* Only the findings. Also checks names of constants. */
+/* Only the findings, and those about other names of the header
+ * (header_names.h). */
 void members_check(struct diag *d, const struct model *m);
 
 #endif

@@ -8,6 +8,8 @@
  * members. Invariant: bits are only ever set, atomically, so that any number
  * of threads may use weights at the same time.
  *
+ * What generated headers are written with, in C and C++, is here too.
+ *
  * A program is built with -DTTSB_COVERAGE as a whole or not at all: a
  * generated header's struct has one more member with it.
  */
@@ -16,6 +18,22 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* For generated headers, in C and in C++. */
+#ifdef __cplusplus
+#define TTSB_STATIC_ASSERT(holds, text) static_assert(holds, text)
+#define TTSB_CAST(type, value) static_cast<type>(value)
+#else
+#define TTSB_STATIC_ASSERT(holds, text) _Static_assert(holds, text)
+#define TTSB_CAST(type, value) ((type)(value))
+#endif
+
+/* For generated headers: `offset` bytes behind a group's base; NULL if the
+ * group has none. Nothing is read through the result. */
+static inline const void *ttsb_at(const void *base, uint64_t offset)
+{
+    return base == NULL ? NULL : TTSB_CAST(const char *, base) + offset;
+}
 
 /* The uint32_t words that hold the bits of `count` tensors. */
 #define TTSB_USED_WORDS(count) (((count) + 31) / 32)
@@ -33,9 +51,8 @@ static inline void ttsb_mark_used(uint32_t *used, uint32_t index)
 /* Whether bit `index` is set: 1 or 0. */
 static inline int ttsb_is_used(const uint32_t *used, uint32_t index)
 {
-    return (int)(__atomic_load_n(&used[index / 32], __ATOMIC_RELAXED) >>
-                     index % 32 &
-                 1);
+    const uint32_t word = __atomic_load_n(&used[index / 32], __ATOMIC_RELAXED);
+    return (word & UINT32_C(1) << index % 32) != 0;
 }
 
 /* TTSB_USE(w, path): the member `path` of the generated struct that `w` points
@@ -57,19 +74,14 @@ static inline int ttsb_is_used(const uint32_t *used, uint32_t index)
 static inline void ttsb_mark_members(uint32_t *used, const void *weights,
                                      const void *member, size_t size)
 {
-    const size_t start = (size_t)((const char *)member - (const char *)weights);
+    const size_t start =
+        TTSB_CAST(size_t, TTSB_CAST(const char *, member) -
+                              TTSB_CAST(const char *, weights));
     if (used == NULL)
         return;
     for (size_t at = start; at < start + size; at += sizeof(void *))
-        ttsb_mark_used(used, (uint32_t)(at / sizeof(void *)));
+        ttsb_mark_used(used, TTSB_CAST(uint32_t, at / sizeof(void *)));
 }
-
-/* For generated headers. */
-#ifdef __cplusplus
-#define TTSB_STATIC_ASSERT(holds, text) static_assert(holds, text)
-#else
-#define TTSB_STATIC_ASSERT(holds, text) _Static_assert(holds, text)
-#endif
 #else
 #define TTSB_USE(w, path) ((w)->path)
 #endif

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * header_bind.c - MODEL_require and MODEL_bind.
+ *
+ * Families whose offsets grow by the same step with each index are filled by
+ * loops, all other tensors line by line; both only add. What a partial blob
+ * lacks is set to NULL afterwards.
+ */
+#include <inttypes.h>
+
+#include "header_form.h"
+#include "header_series.h"
+
+/* --- loops --- */
+
+/* The steps of a family's offsets, if a loop can fill it. */
+static const int64_t *loop_steps(struct generator *g, const struct family *f)
+{
+    const struct output *first = &g->m->outputs[f->outputs[0]];
+    int64_t *values = arena_new(g->a, int64_t, f->count);
+    struct series s = {values, f->count, f->extents, f->index_count};
+    const int64_t *steps;
+    for (size_t k = 0; k < f->count; k++) {
+        const struct output *o = &g->m->outputs[f->outputs[k]];
+        if (o->optional || o->group != first->group)
+            return NULL;
+        values[k] = (int64_t)o->offset;
+    }
+    steps = f->count > 1 ? series_steps(g->a, &s) : NULL;
+    for (uint32_t d = 0; steps != NULL && d < f->index_count; d++)
+        if (steps[d] < 0)
+            return NULL;
+    return steps;
+}
+
+static void put_for(struct generator *g, const struct family *f)
+{
+    for (uint32_t d = 0; d < f->index_count; d++) {
+        struct str index = family_index(g->a, d);
+        text_format(&g->t, "%*sfor (uint64_t %.*s = 0; ", (int)(4 * d + 4), "",
+                    STR_ARG(index));
+        text_format(&g->t, "%.*s < %" PRIu64 "; %.*s++) {\n", STR_ARG(index),
+                    f->extents[d], STR_ARG(index));
+    }
+}
+
+static void put_end(struct generator *g, const struct family *f)
+{
+    for (uint32_t d = f->index_count; d-- > 0;)
+        text_format(&g->t, "%*s}\n", (int)(4 * d + 4), "");
+}
+
+static void put_in_loop(struct generator *g, const struct family *f,
+                        const int64_t *steps)
+{
+    const struct output *o = &g->m->outputs[f->outputs[0]];
+    int indent = (int)(4 * f->index_count + 4);
+    text_format(&g->t,
+                "%*sw->%.*s = TTSB_CAST(const %s *,\n"
+                "%*s    ttsb_at(bases[%" PRIu32 "], UINT64_C(%" PRIu64 ")",
+                indent, "", STR_ARG(f->path), header_type(o->dtype), indent, "",
+                o->group, o->offset);
+    for (uint32_t d = 0; d < f->index_count; d++)
+        if (steps[d] != 0)
+            text_format(&g->t, " + %.*s * UINT64_C(%" PRId64 ")",
+                        STR_ARG(family_index(g->a, d)), steps[d]);
+    text_c(&g->t, "));\n");
+}
+
+/* Fills what it can; `looped` has a flag for each output. */
+static void put_loops(struct generator *g, bool *looped)
+{
+    const struct family *open = NULL;
+    for (size_t i = 0; i < g->families.count; i++) {
+        const struct family *f = &g->families.items[i];
+        const int64_t *steps = loop_steps(g, f);
+        if (steps == NULL)
+            continue;
+        if (open == NULL || !str_eq(open->loops, f->loops)) {
+            if (open != NULL)
+                put_end(g, open);
+            put_for(g, f);
+            open = f;
+        }
+        put_in_loop(g, f, steps);
+        for (size_t k = 0; k < f->count; k++)
+            looped[f->outputs[k]] = true;
+    }
+    if (open != NULL)
+        put_end(g, open);
+}
+
+/* --- line by line --- */
+
+static void put_assignment(struct generator *g, uint32_t output,
+                           struct str path)
+{
+    const struct output *o = &g->m->outputs[output];
+    text_format(&g->t, "    %.*s = TTSB_CAST(const %s *,\n        ",
+                STR_ARG(path), header_type(o->dtype));
+    if (o->optional)
+        text_format(&g->t, "ttsb_pointer(blob, bases[%" PRIu32 "], %" PRIu32,
+                    o->group, output);
+    else
+        text_format(&g->t, "ttsb_at(bases[%" PRIu32 "]", o->group);
+    text_format(&g->t, ", UINT64_C(%" PRIu64 ")));\n", o->offset);
+}
+
+/* Assignments for all tensors below m that no loop has filled; `path` is the
+ * lvalue so far. */
+static void put_assignments(struct generator *g, const struct member *m,
+                            struct str path, const bool *looped)
+{
+    if (m->kind == MEMBER_TENSOR) {
+        if (!looped[m->output])
+            put_assignment(g, m->output, path);
+        return;
+    }
+    for (const struct member *c = m->first; c != NULL; c = c->next) {
+        struct arena scratch = {0};
+        struct str name = header_member(&scratch, c);
+        if (m->kind == MEMBER_ARRAY)
+            name = arena_format(&scratch, "%.*s[%" PRIu64 "]", STR_ARG(path),
+                                c->index);
+        else
+            name = arena_format(&scratch, "%.*s%s%.*s", STR_ARG(path),
+                                path.n == 1 ? "->" : ".", STR_ARG(name));
+        put_assignments(g, c, name, looped);
+        arena_release(&scratch);
+    }
+}
+
+/* --- what a partial blob lacks --- */
+
+/* Numbers the members as they lie in the struct; whether that is the order of
+ * the tensors. */
+static bool number_members(const struct member *m, uint32_t *places,
+                           uint32_t *next)
+{
+    bool same = true;
+    if (m->kind == MEMBER_TENSOR) {
+        same = *next == m->output;
+        places[m->output] = (*next)++;
+    }
+    for (const struct member *c = m->first; c != NULL; c = c->next)
+        if (!number_members(c, places, next))
+            same = false;
+    return same;
+}
+
+static void put_places(struct generator *g, const uint32_t *places)
+{
+    text_format(&g->t,
+                "    static const uint32_t places[%.*s_TENSOR_COUNT] = {",
+                STR_ARG(g->upper));
+    for (size_t i = 0; i < g->m->output_count; i++)
+        text_format(&g->t, "%s%" PRIu32 ",", i % 10 == 0 ? "\n        " : " ",
+                    places[i]);
+    text_c(&g->t, "\n    };\n");
+}
+
+static void put_clear(struct generator *g)
+{
+    uint32_t *places = arena_new(g->a, uint32_t, g->m->output_count);
+    uint32_t next = 0;
+    bool same = number_members(g->root, places, &next);
+    text_format(&g->t,
+                "/* For %.*s_bind: makes NULL what is MISSING in a partial "
+                "blob. */\n"
+                "static inline void %.*s_clear_missing(\n"
+                "    const struct ttsb_blob *blob, struct %.*s_weights *w)\n"
+                "{\n",
+                STR_ARG(g->lower), STR_ARG(g->lower), STR_ARG(g->lower));
+    if (!same)
+        put_places(g, places);
+    text_format(&g->t,
+                "    struct ttsb_tensor tensor;\n"
+                "    tensor.struct_size = TTSB_CAST(uint32_t, sizeof tensor);\n"
+                "    for (uint32_t i = 0; i < %.*s_TENSOR_COUNT; i++)\n"
+                "        if (ttsb_tensor_at(blob, i, &tensor, NULL) != TTSB_OK "
+                "||\n"
+                "            (tensor.flags & TTSB_RECORD_MISSING) != 0)\n"
+                "            memset(TTSB_CAST(char *, TTSB_CAST(void *, w)) +\n"
+                "                       %s * sizeof(void *),\n"
+                "                   0, sizeof(void *));\n}\n\n",
+                STR_ARG(g->upper), same ? "i" : "places[i]");
+}
+
+/* --- the functions --- */
+
+static void put_refuse(struct generator *g)
+{
+    text_format(
+        &g->t,
+        "/* For %.*s_require: a blob with this contract id whose groups are "
+        "others was not\n * made by ttswc; its tensors may lie outside. */\n"
+        "static inline int32_t %.*s_refuse(struct ttsb_error *error)\n{\n"
+        "    static const char text[] =\n"
+        "        \"the blob has the engine's contract id, but not its "
+        "groups\";\n"
+        "    if (error != NULL && error->struct_size == sizeof *error) {\n"
+        "        memset(error, 0, sizeof *error);\n"
+        "        error->struct_size = TTSB_CAST(uint32_t, sizeof *error);\n"
+        "        error->status = TTSB_WRONG_CONTRACT;\n"
+        "        error->tensor = TTSB_NO_TENSOR;\n"
+        "        memcpy(error->text, text, sizeof text);\n"
+        "    }\n    return TTSB_WRONG_CONTRACT;\n}\n\n",
+        STR_ARG(g->lower), STR_ARG(g->lower));
+}
+
+static void put_sizes(struct generator *g)
+{
+    text_format(&g->t, "    static const uint64_t sizes[%.*s_GROUP_COUNT] = {",
+                STR_ARG(g->upper));
+    for (size_t i = 0; i < g->m->group_count; i++)
+        text_format(&g->t, "%sUINT64_C(%" PRIu64 ")",
+                    i == 0       ? ""
+                    : i % 3 == 0 ? ",\n        "
+                                 : ", ",
+                    g->m->groups[i].size);
+    text_c(&g->t, "};\n");
+}
+
+static void put_require_head(struct generator *g)
+{
+    text_format(&g->t,
+                "/* Whether the blob was compiled for this header: TTSB_OK, "
+                "TTSB_WRONG_MODEL,\n * TTSB_WRONG_REVISION, "
+                "TTSB_WRONG_CONTRACT, or TTSB_BAD_ARGUMENT if it is NULL;\n"
+                " * explained in *error, which may be NULL. */\n"
+                "static inline int32_t %.*s_require(const struct ttsb_blob "
+                "*blob,\n                         struct ttsb_error *error)\n"
+                "{\n    static const uint8_t id[16] = %.*s_CONTRACT_ID;\n",
+                STR_ARG(g->lower), STR_ARG(g->upper));
+    put_sizes(g);
+}
+
+static void put_require(struct generator *g)
+{
+    struct text *t = &g->t;
+    put_refuse(g);
+    put_require_head(g);
+    text_format(t,
+                "    struct ttsb_requirement want;\n"
+                "    struct ttsb_info info;\n"
+                "    struct ttsb_group group;\n"
+                "    uint32_t i = 0;\n    int32_t status;\n"
+                "    want.struct_size = TTSB_CAST(uint32_t, sizeof want);\n"
+                "    want.model = %.*s_MODEL;\n"
+                "    want.revision_min = %.*s_REVISION;\n"
+                "    want.revision_max = %.*s_REVISION;\n"
+                "    want.contract_id = id;\n"
+                "    status = ttsb_require(blob, &want, error);\n"
+                "    if (status != TTSB_OK)\n        return status;\n",
+                STR_ARG(g->upper), STR_ARG(g->upper), STR_ARG(g->upper));
+    text_format(
+        t,
+        "    info.struct_size = TTSB_CAST(uint32_t, sizeof info);\n"
+        "    group.struct_size = TTSB_CAST(uint32_t, sizeof group);\n"
+        "    if (ttsb_info(blob, &info) != TTSB_OK ||\n"
+        "        info.tensor_count != %.*s_TENSOR_COUNT ||\n"
+        "        info.group_count != %.*s_GROUP_COUNT)\n"
+        "        return %.*s_refuse(error);\n"
+        "    while (i < %.*s_GROUP_COUNT && ttsb_group_at(blob, i, &group) == "
+        "TTSB_OK &&\n           group.size == sizes[i])\n        i++;\n",
+        STR_ARG(g->upper), STR_ARG(g->upper), STR_ARG(g->lower),
+        STR_ARG(g->upper));
+    text_format(t,
+                "    return i == %.*s_GROUP_COUNT ? TTSB_OK : "
+                "%.*s_refuse(error);\n}\n\n",
+                STR_ARG(g->upper), STR_ARG(g->lower));
+}
+
+static void put_bind_head(struct generator *g)
+{
+    text_format(&g->t,
+                "/* Points every member of *w into the groups' memory: "
+                "bases[i] is the address of\n * group i, on the host "
+                "(ttsb_host_bases) or on a device; the tensors of a group\n"
+                " * whose base is NULL are NULL. So is an optional tensor "
+                "that is ABSENT, and one\n * that is MISSING from a blob "
+                "opened with TTSB_OPEN_PARTIAL. Fails as\n"
+                " * %.*s_require does, and with TTSB_BAD_ARGUMENT for a NULL; "
+                "*w is then\n * untouched. */\n"
+                "static inline int32_t %.*s_bind(const struct ttsb_blob *blob,"
+                "\n                      const void *const bases[],\n"
+                "                      struct %.*s_weights *w)\n{\n",
+                STR_ARG(g->lower), STR_ARG(g->lower), STR_ARG(g->lower));
+    text_format(&g->t,
+                "    struct ttsb_info info;\n"
+                "    int32_t status = %.*s_require(blob, NULL);\n"
+                "    if (status != TTSB_OK)\n        return status;\n"
+                "    if (bases == NULL || w == NULL)\n"
+                "        return TTSB_BAD_ARGUMENT;\n",
+                STR_ARG(g->lower));
+}
+
+void header_put_bind(struct generator *g)
+{
+    bool *looped = arena_new(g->a, bool, g->m->output_count);
+    text_c(&g->t, "/* ---- Binding ---- */\n\n");
+    put_require(g);
+    put_clear(g);
+    put_bind_head(g);
+    put_loops(g, looped);
+    put_assignments(g, g->root, str_c("w"), looped);
+    text_format(&g->t,
+                "#ifdef TTSB_COVERAGE\n    w->ttsb_used = NULL;\n#endif\n"
+                "    info.struct_size = TTSB_CAST(uint32_t, sizeof info);\n"
+                "    if (ttsb_info(blob, &info) != TTSB_OK || "
+                "info.partial != 0)\n"
+                "        %.*s_clear_missing(blob, w);\n"
+                "    return TTSB_OK;\n}\n\n",
+                STR_ARG(g->lower));
+}
