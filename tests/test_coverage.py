@@ -127,6 +127,54 @@ USES
 }
 """
 
+THREADS = r"""
+#include "engine_weights.h"
+#include <pthread.h>
+#include <stdio.h>
+static struct features_weights weights;
+static void *engine(void *user)
+{
+    const struct features_weights *w = &weights;
+    const int share = *(const int *)user;
+USES
+    return NULL;
+}
+int main(void)
+{
+    for (int round = 0; round < 200; round++) {
+        uint32_t used[TTSB_USED_WORDS(FEATURES_TENSOR_COUNT)] = {0}, next = 0;
+        const char *name;
+        int shares[4];
+        pthread_t ids[4];
+        weights.ttsb_used = used;
+        for (int i = 0; i < 4; i++) {
+            shares[i] = i;
+            if (pthread_create(&ids[i], NULL, engine, &shares[i]) != 0)
+                return 1;
+        }
+        for (int i = 0; i < 4; i++)
+            pthread_join(ids[i], NULL);
+        while ((name = features_unused(&weights, &next)) != NULL)
+            puts(name);
+    }
+    return 0;
+}
+"""
+
+
+def member(name, array):
+    """A target as its member; `array` matches the prefixes that are arrays."""
+    path = prefix = ""
+    for part in name.split("."):
+        if not part.isdigit():
+            path += f".{part}" if path else part
+        elif re.fullmatch(array, prefix):
+            path += f"[{part}]"
+        else:
+            path += f"._{part}"
+        prefix += f".{part}" if prefix else part
+    return path
+
 
 class Coverage(unittest.TestCase):
     def setUp(self):
@@ -179,14 +227,16 @@ class Coverage(unittest.TestCase):
                            "-DTTSB_COVERAGE")
                 self.assertEqual(self.says(blob, "-")[1:], ["steps"])
 
-    def each(self, model, spec, checkpoint):
-        """Every weight forgotten in turn is the one that is named."""
-        self.prepare(spec, checkpoint)
-        header = (self.dir / "engine_weights.h").read_text()
-        paths = re.findall(r"^    w->(\S+) =\s+.*?, (\d+), UINT64", header, re.M)
-        names = [t["name"] for t in json.loads(ck.ttswc(
+    def names(self):
+        return [t["name"] for t in json.loads(ck.ttswc(
             "inspect", "--json", self.dir / "x.ttsb")[0])["tensors"]]
-        self.assertEqual(len(paths), len(names))
+
+    def each(self, model, spec, checkpoint, array):
+        """Every weight forgotten in turn is the one that is named; `array`
+        matches the prefixes that are arrays."""
+        self.prepare(spec, checkpoint)
+        names = self.names()
+        paths = [(member(name, array), i) for i, name in enumerate(names)]
         uses = "".join(f"    if (without != {i})\n        sink[{i}] = "
                        f"(const void *)TTSB_USE(&w, {path});\n"
                        for path, i in paths)
@@ -196,20 +246,32 @@ class Coverage(unittest.TestCase):
         self.assertEqual(self.says(), [])
         for i, name in enumerate(names):
             self.assertEqual(self.says(i), [name])
-        return paths
+        self.build(CC, "c11", text.replace(uses, "    (void)without;\n"), "-DTTSB_COVERAGE")
+        return paths, self.says()
 
     def test_each_weight(self):
-        self.each("features", *FEATURES)
+        self.each("features", *FEATURES, "blk")
+
+    def test_threads_lose_no_use(self):
+        """Four threads, each of which uses every fourth of the other threads'
+        weights too; one weight is used by none."""
+        self.prepare(*FEATURES)
+        names = self.names()
+        uses = "".join(f"        if ({i} % 4 == share || {i} % 3 == share % 3)\n"
+                       f"            (void)TTSB_USE(w, {member(n, 'blk')});\n"
+                       for i, n in enumerate(names) if n != "mask")
+        self.build(CC, "c11", THREADS.replace("USES", uses), "-DTTSB_COVERAGE")
+        self.assertEqual(self.says(), ["mask"] * 200)
 
     def test_members_in_another_order(self):
         spec, checkpoint = self.dir / "odd.yaml", self.dir / "odd.safetensors"
         spec.write_text(ODD)
         ck.write(checkpoint, {f"t{i}": ("F32", [2], struct.pack("<2f", i, i))
                               for i in range(10)})
-        paths = self.each("odd_2", spec, checkpoint)
-        self.assertEqual(paths[1], ("z.second", "8"))
-        self.assertIn(("m[1][0]", "5"), paths)
-        self.assertIn(("c._2.w", "2"), paths)
+        paths, order = self.each("odd_2", spec, checkpoint, r"m(\.\d)?")
+        self.assertEqual(order[:3], ["z.first", "z.second", "c.0.w"])
+        self.assertIn(("m[1][0]", 5), paths)
+        self.assertIn(("c._2.w", 2), paths)
 
     def test_free_without_coverage(self):
         source = self.dir / "use.c"

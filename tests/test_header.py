@@ -6,6 +6,7 @@ another contract.
 Arguments: a C compiler, libttsb.a."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import checkpoints as ck
 CC = sys.argv[1] if len(sys.argv) > 2 else "cc"
 LIBTTSB = sys.argv[2] if len(sys.argv) > 2 else str(ck.ROOT / "build/libttsb.a")
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
+LANGUAGES = (("gcc", "c11"), ("clang", "c11"), ("g++", "c++17"), ("clang++", "c++17"))
 SPEC = ck.SPECS / "examples" / "features.yaml"
 FEATURES = ck.FIXTURES / "features" / "features.safetensors"
 SANITIZE = ["-fsanitize=address,undefined"] if b"__asan_" in \
@@ -58,6 +60,19 @@ int main(int argc, char **argv)
 }
 """
 
+KERNEL = r"""
+#include "engine_weights.h"
+static_assert(FEATURES_BLK_ATTN_PROJ_WEIGHT_AXIS_IN == 1, "");
+__device__ int64_t at(int i, const struct features_weights::features_weights_blk *b)
+{
+    __shared__ float row[FEATURES_BLK_ATTN_PROJ_WEIGHT_DIM1];
+    const int64_t last = FEATURES_BLK_ATTN_PROJ_WEIGHT_STRIDE0 - 1;
+    row[last] = b->ln_1.weight[last];
+    return FEATURES_BLK_ATTN_PROJ_WEIGHT_OFFSET(i) + (row[last] > 0);
+}
+int main() { return 0; }
+"""
+
 EMPTY = '#include "engine_weights.h"\nint main(void) { return 0; }\n'
 
 
@@ -94,29 +109,60 @@ class Header(unittest.TestCase):
         self.assertEqual(run.returncode, 0)
 
     def test_clean_in_every_language(self):
-        for compiler, standard in (("gcc", "c11"), ("clang", "c11"),
-                                   ("g++", "c++17"), ("clang++", "c++17")):
+        for compiler, standard in LANGUAGES:
             with self.subTest(compiler):
                 self.assertIsNotNone(shutil.which(compiler), "tests/install.sh test")
                 done = self.build(compiler, EMPTY, f"-std={standard}", link=False)
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_clean_in_cuda(self):
+        """The constants in code for the device; unused functions of a header
+        are no warning, as with any compiler."""
         if shutil.which("nvcc") is None:
             self.skipTest("no nvcc here")
         source = self.dir / "engine.cu"
-        source.write_text(EMPTY)
+        source.write_text(KERNEL)
         done = subprocess.run(
-            ["nvcc", "-Xcompiler=-Wall,-Wextra,-Wconversion,-Werror",
-             f"-I{ck.ROOT / 'runtime'}", f"-I{self.dir}", "-c", source,
-             "-o", self.dir / "engine.o"], capture_output=True, text=True)
+            ["nvcc", "-Xcompiler=-Wall,-Wextra,-Wconversion,-Werror", "-Werror",
+             "all-warnings", f"-I{ck.ROOT / 'runtime'}", f"-I{self.dir}", "-c",
+             source, "-o", self.dir / "engine.o"], capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_a_misspelt_weight_does_not_compile(self):
-        done = self.build(CC, ENGINE.replace("WEIGHT", "blk[1].ln_3.weight"),
-                          "-std=c11")
+        """The first line of what each compiler says has the weight that is not
+        there and the struct that does not have it."""
+        text = ENGINE.replace("WEIGHT", "blk[1].ln_3.weight")
+        for compiler, standard in LANGUAGES:
+            with self.subTest(compiler):
+                done = self.build(compiler, text, f"-std={standard}", link=False)
+                self.assertNotEqual(done.returncode, 0)
+                error = next(x for x in done.stderr.splitlines() if "error: " in x)
+                self.assertRegex(error, "no member named .ln_3.")
+                self.assertIn("features_weights_blk", error)
+                if compiler == "gcc":
+                    self.assertRegex(error, "did you mean .ln_[12].")
+
+    def test_a_misspelt_constant_does_not_compile(self):
+        text = ENGINE.replace("WEIGHT[0]", "scalar[FEATURES_SCALAR_DIM0]")
+        done = self.build(CC, text, "-std=c11", link=False)
         self.assertNotEqual(done.returncode, 0)
-        self.assertIn("ln_3", done.stderr)
+        self.assertIn("FEATURES_SCALAR_DIM0", done.stderr)
+
+    def test_an_old_runtime_header_is_refused(self):
+        """It is named, and not what it lacks."""
+        (self.dir / "old").mkdir()
+        for header in (ck.ROOT / "runtime").glob("*.h"):
+            shutil.copy(header, self.dir / "old")
+        header = self.dir / "old" / "ttsb.h"
+        header.write_text(re.sub("VERSION_MINOR [0-9]+", "VERSION_MINOR 0",
+                                 header.read_text()))
+        source = self.dir / "engine.c"
+        source.write_text(EMPTY)
+        done = subprocess.run([CC, f"-I{self.dir / 'old'}", f"-I{self.dir}", "-c",
+                               source, "-o", self.dir / "engine.o"],
+                              capture_output=True, text=True)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("needs a ttsb.h as new as the ttswc", done.stderr)
 
     def stale(self, before, after):
         """A blob of a changed spec, under the old header's engine."""

@@ -5,6 +5,7 @@ model's own name in front of all it defines.
 Argument: a C compiler."""
 import concurrent.futures
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import checkpoints as ck
 
 CC = sys.argv[1] if len(sys.argv) > 1 else "cc"
 CXX = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
-WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion",
+            "-Wcast-align", "-Wcast-qual", "-Werror"]
 USE = '#include "{header}"\nstruct {prefix}_weights *here(struct {prefix}_weights *w);\n' \
     'struct {prefix}_weights *here(struct {prefix}_weights *w) {{ return w; }}\n'
 
@@ -34,13 +36,18 @@ def model(spec):
 def compiled(folder, spec):
     header = folder / f"{spec.stem}_weights.h"     # features.h is the system's
     ck.ttswc("header", spec, "-o", header)
+    once = header.read_bytes()
+    ck.ttswc("header", spec, "-o", header)
+    assert header.read_bytes() == once, spec
     text = USE.format(header=header.name, prefix=model(spec))
+    macros = re.findall(r"^#define (\w+)", header.read_text(), re.M)
+    assert len(set(macros)) == len(macros), spec
     for compiler, suffix, standard in ((CC, "c", "c11"), (CXX, "cc", "c++17")):
         source = folder / f"{spec.stem}.{suffix}"
         source.write_text(text)
         done = subprocess.run(
             [compiler, f"-std={standard}", *WARNINGS, "-fsyntax-only",
-             f"-I{ck.ROOT / 'runtime'}", f"-I{folder}", source],
+             "-isystem", ck.ROOT / "runtime", f"-I{folder}", source],
             capture_output=True, text=True)
         assert done.returncode == 0, (spec, standard, done.stderr[:2000])
 
