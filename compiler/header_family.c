@@ -36,6 +36,15 @@ struct str family_index(struct arena *a, uint32_t nth)
                                     : arena_format(a, "i%" PRIu32, nth);
 }
 
+bool family_is_even(const struct family *f, const struct model *m)
+{
+    for (size_t k = 1; k < f->count; k++)
+        if (!type_eq(m->outputs[f->outputs[k]].type,
+                     m->outputs[f->outputs[0]].type))
+            return false;
+    return true;
+}
+
 static const uint64_t *extents(struct arena *a, const struct extent *e)
 {
     uint64_t *out = e != NULL ? arena_new(a, uint64_t, e->nth + 1) : NULL;

@@ -39,6 +39,9 @@ struct families {
 /* "i", "j", ... */
 struct str family_index(struct arena *a, uint32_t nth);
 
+/* Whether the tensors have one type: the same axes and sizes. */
+bool family_is_even(const struct family *f, const struct model *m);
+
 /* All families, in the order of the members. */
 void families_find(struct arena *a, const struct member *root,
                    struct families *out);

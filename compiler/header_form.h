@@ -18,6 +18,7 @@ struct generator {
     struct text t;
     const struct member *root;
     struct families families;
+    size_t declared;  /* of them, as members */
     struct str lower; /* the model's name as an identifier */
     struct str upper;
 };

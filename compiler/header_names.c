@@ -78,13 +78,14 @@ static void same_path(struct names *n, const struct member *m,
               "arrays, in upper case");
 }
 
-static void claim_path(struct names *n, const struct member *m, struct str name)
+/* False, with a finding, if another member has the path. */
+static bool claim_path(struct names *n, const struct member *m, struct str name)
 {
     uint32_t at = (uint32_t)n->path_count;
     struct path p = {.name = name, .member = m, .leaf = m};
     if (!nametab_add(n->a, &n->by_path, name, &at)) {
         same_path(n, m, &n->paths[at]);
-        return;
+        return false;
     }
     for (; p.leaf->kind == MEMBER_ARRAY; p.leaf = p.leaf->first)
         p.arrays++;
@@ -94,6 +95,7 @@ static void claim_path(struct names *n, const struct member *m, struct str name)
         n->paths = arena_grow(n->a, n->paths, sizeof *n->paths, n->path_count,
                               &n->path_capacity);
     n->paths[n->path_count++] = p;
+    return true;
 }
 
 /* All paths below m; the members of an array are those of its first. */
@@ -104,8 +106,8 @@ static void claim_paths(struct names *n, const struct member *m,
         ;
     for (const struct member *c = m->first; c != NULL; c = c->next) {
         struct str name = header_upper(n->a, header_join(n->a, path, c));
-        claim_path(n, c, name);
-        claim_paths(n, c, name);
+        if (claim_path(n, c, name))
+            claim_paths(n, c, name);
     }
 }
 

@@ -124,16 +124,13 @@ static void put_axes(struct generator *g, const struct family *f)
 static void put_title(struct generator *g, const struct family *f)
 {
     const struct output *o = &g->m->outputs[f->outputs[0]];
-    bool differ = false, optional = false;
-    for (size_t k = 0; k < f->count; k++) {
-        const struct output *x = &g->m->outputs[f->outputs[k]];
-        differ = differ || !type_eq(x->type, o->type);
-        optional = optional || x->optional;
-    }
+    bool optional = false;
+    for (size_t k = 0; k < f->count; k++)
+        optional = optional || g->m->outputs[f->outputs[k]].optional;
     text_format(&g->t, "\n/* %.*s: %s ", STR_ARG(f->path),
                 spec_dtype_name(o->dtype));
     text_str(&g->t, type_text(g->a, o->type));
-    text_format(&g->t, "%s%s */\n", differ ? ", ..." : "",
+    text_format(&g->t, "%s%s */\n", family_is_even(f, g->m) ? "" : ", ...",
                 optional ? ", optional" : "");
 }
 

@@ -46,6 +46,22 @@ static void put_indent(struct text *t, int depth)
     text_format(t, "%*s", depth * 4, "");
 }
 
+/* One declaration, of the next family: they come in the members' order. */
+static void put_pointer(struct generator *g, const struct family *f,
+                        struct str name, struct str dims)
+{
+    const struct output *o = &g->m->outputs[f->outputs[0]];
+    bool optional = false;
+    for (size_t k = 0; k < f->count; k++)
+        optional = optional || g->m->outputs[f->outputs[k]].optional;
+    text_format(&g->t, "const %s *%.*s%.*s; /* ", header_type(o->dtype),
+                STR_ARG(name), STR_ARG(dims));
+    text_format(&g->t, "%s ", spec_dtype_name(o->dtype));
+    text_str(&g->t, type_text(g->a, o->type));
+    text_c(&g->t, family_is_even(f, g->m) ? "" : ", ...");
+    text_c(&g->t, optional ? ", or NULL */\n" : " */\n");
+}
+
 static void put_members(struct generator *g, const struct member *parent,
                         struct str path, int depth);
 
@@ -54,18 +70,11 @@ static void put_member(struct generator *g, const struct member *m,
                        struct str path, int depth)
 {
     struct str name = header_member(g->a, m), dims = {"", 0};
-    const struct output *o;
     for (; m->kind == MEMBER_ARRAY; m = m->first)
         dims = arena_format(g->a, "%.*s[%zu]", STR_ARG(dims), m->count);
     put_indent(&g->t, depth);
     if (m->kind == MEMBER_TENSOR) {
-        o = &g->m->outputs[m->output];
-        text_format(&g->t, "const %s *%.*s%.*s; /* ", header_type(o->dtype),
-                    STR_ARG(name), STR_ARG(dims));
-        text_format(&g->t, "%s ", spec_dtype_name(o->dtype));
-        text_str(&g->t, type_text(g->a, o->type));
-        text_c(&g->t, dims.n > 0 ? ", ..." : "");
-        text_c(&g->t, o->optional ? ", or NULL */\n" : " */\n");
+        put_pointer(g, &g->families.items[g->declared++], name, dims);
         return;
     }
     text_format(&g->t, "struct %.*s_weights_%.*s {\n", STR_ARG(g->lower),
