@@ -18,8 +18,10 @@ struct generator {
     struct text t;
     const struct member *root;
     struct families families;
-    size_t declared;  /* of them, as members */
-    struct str lower; /* the model's name as an identifier */
+    size_t declared;          /* of them, as members */
+    struct nametab tags;      /* of structs */
+    struct nametab ambiguous; /* those that several have */
+    struct str lower;         /* the model's name as an identifier */
     struct str upper;
 };
 

@@ -36,7 +36,7 @@ struct str header_join(struct arena *a, struct str parent,
                         parent.n > 0 ? "_" : "", STR_ARG(m->component));
 }
 
-/* A PATH in upper case and its member: of an array, the first one's. */
+/* A PATH in upper case and its member: below an array, the first one's. */
 struct path {
     struct str name;
     const struct member *member; /* not of an array, but an array */
@@ -52,7 +52,8 @@ struct names {
     struct str weights; /* "model_weights" */
     struct path *paths;
     size_t path_count, path_capacity;
-    struct nametab by_path;
+    struct nametab tensors; /* paths of tensors and of arrays of them */
+    struct nametab arrays;
     struct nametab macros; /* without MODEL_; UINT32_MAX: every header's */
 };
 
@@ -67,35 +68,36 @@ static const struct output *output_of(const struct names *n,
 static void same_path(struct names *n, const struct member *m,
                       const struct path *first)
 {
-    struct diag_item *item =
-        diag_add(n->d, "E0503", output_of(n, m)->where,
-                 "`%.*s` and `%.*s` have one name in the header: %.*s_%.*s",
-                 STR_ARG(first->member->path), STR_ARG(m->path),
-                 STR_ARG(n->upper), STR_ARG(first->name));
+    struct diag_item *item = diag_add(
+        n->d, "E0503", output_of(n, m)->where,
+        "`%.*s` and `%.*s` have one name in the header: %.*s_%.*s%s",
+        STR_ARG(first->member->path), STR_ARG(m->path), STR_ARG(n->upper),
+        STR_ARG(first->name), m->kind == MEMBER_ARRAY ? "_COUNT" : "");
     diag_label(n->d, item, output_of(n, first->member)->where.at, "the other");
     diag_note(n->d, item,
               "there the components are joined by `_`, without the indices of "
               "arrays, in upper case");
 }
 
-/* False, with a finding, if another member has the path. */
-static bool claim_path(struct names *n, const struct member *m, struct str name)
+/* A finding if another member has the same macros. Structs have none: they may
+ * share a path. */
+static void claim_path(struct names *n, const struct member *m, struct str name)
 {
     uint32_t at = (uint32_t)n->path_count;
     struct path p = {.name = name, .member = m, .leaf = m};
-    if (!nametab_add(n->a, &n->by_path, name, &at)) {
-        same_path(n, m, &n->paths[at]);
-        return false;
-    }
     for (; p.leaf->kind == MEMBER_ARRAY; p.leaf = p.leaf->first)
         p.arrays++;
     if (p.leaf->kind != MEMBER_TENSOR)
         p.leaf = NULL;
+    if ((p.arrays > 0 && !nametab_add(n->a, &n->arrays, name, &at)) ||
+        (p.leaf != NULL && !nametab_add(n->a, &n->tensors, name, &at))) {
+        same_path(n, m, &n->paths[at]);
+        return;
+    }
     if (n->path_count == n->path_capacity)
         n->paths = arena_grow(n->a, n->paths, sizeof *n->paths, n->path_count,
                               &n->path_capacity);
     n->paths[n->path_count++] = p;
-    return true;
 }
 
 /* All paths below m; the members of an array are those of its first. */
@@ -106,8 +108,8 @@ static void claim_paths(struct names *n, const struct member *m,
         ;
     for (const struct member *c = m->first; c != NULL; c = c->next) {
         struct str name = header_upper(n->a, header_join(n->a, path, c));
-        if (claim_path(n, c, name))
-            claim_paths(n, c, name);
+        claim_path(n, c, name);
+        claim_paths(n, c, name);
     }
 }
 
@@ -141,16 +143,11 @@ static bool has_axis(const struct names *n, const struct path *p, struct str s)
     return false;
 }
 
-/* Whether the header defines PATH_`s`. */
+/* Whether the header defines PATH_`s` for a tensor. */
 static bool has_macro(const struct names *n, const struct path *p, struct str s)
 {
     static const char *const words[] = {"DTYPE", "RANK",  "GROUP",
                                         "SIZE",  "INDEX", "OFFSET"};
-    if (p->arrays > 0 &&
-        (str_is(s, "COUNT") || is_numbered(s, "COUNT", 1, p->arrays)))
-        return true;
-    if (p->leaf == NULL)
-        return false;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (str_is(s, words[i]))
             return true;
@@ -165,10 +162,16 @@ static const struct path *macro_path(const struct names *n, struct str name)
 {
     uint32_t at;
     for (size_t i = name.n; i-- > 0;) {
-        if (name.p[i] != '_' ||
-            !nametab_find(&n->by_path, str_cut(name, 0, i), &at))
+        struct str path = str_cut(name, 0, i), word;
+        if (name.p[i] != '_')
             continue;
-        if (has_macro(n, &n->paths[at], str_cut(name, i + 1, name.n)))
+        word = str_cut(name, i + 1, name.n);
+        if (nametab_find(&n->arrays, path, &at) &&
+            (str_is(word, "COUNT") ||
+             is_numbered(word, "COUNT", 1, n->paths[at].arrays)))
+            return &n->paths[at];
+        if (nametab_find(&n->tensors, path, &at) &&
+            has_macro(n, &n->paths[at], word))
             return &n->paths[at];
     }
     return NULL;
@@ -281,8 +284,7 @@ static void check_longer(struct names *n, const struct path *p)
         uint32_t at;
         struct type t;
         if (!str_begins(str_cut(p->name, i, p->name.n), str_c(axis)) ||
-            !nametab_find(&n->by_path, str_cut(p->name, 0, i), &at) ||
-            n->paths[at].leaf == NULL)
+            !nametab_find(&n->tensors, str_cut(p->name, 0, i), &at))
             continue;
         other = &n->paths[at];
         t = type_of(n, output_of(n, other->leaf));

@@ -62,6 +62,35 @@ static void put_pointer(struct generator *g, const struct family *f,
     text_c(&g->t, optional ? ", or NULL */\n" : " */\n");
 }
 
+/* Which tags would be two structs'. */
+static void find_tags(struct generator *g, const struct member *m,
+                      struct str path)
+{
+    for (; m->kind == MEMBER_ARRAY; m = m->first)
+        ;
+    for (const struct member *c = m->first; c != NULL; c = c->next) {
+        const struct member *x = c;
+        struct str tag = header_join(g->a, path, c);
+        uint32_t first = 0;
+        for (; x->kind == MEMBER_ARRAY; x = x->first)
+            ;
+        if (x->kind != MEMBER_TENSOR &&
+            !nametab_add(g->a, &g->tags, tag, &first))
+            nametab_add(g->a, &g->ambiguous, tag, &first);
+        find_tags(g, c, tag);
+    }
+}
+
+static void put_tag(struct generator *g, struct str tag)
+{
+    uint32_t first;
+    if (nametab_find(&g->ambiguous, tag, &first))
+        text_c(&g->t, "struct {\n");
+    else
+        text_format(&g->t, "struct %.*s_weights_%.*s {\n", STR_ARG(g->lower),
+                    STR_ARG(tag));
+}
+
 static void put_members(struct generator *g, const struct member *parent,
                         struct str path, int depth);
 
@@ -77,8 +106,7 @@ static void put_member(struct generator *g, const struct member *m,
         put_pointer(g, &g->families.items[g->declared++], name, dims);
         return;
     }
-    text_format(&g->t, "struct %.*s_weights_%.*s {\n", STR_ARG(g->lower),
-                STR_ARG(path));
+    put_tag(g, path);
     put_members(g, m, path, depth + 1);
     put_indent(&g->t, depth);
     text_format(&g->t, "} %.*s%.*s;\n", STR_ARG(name), STR_ARG(dims));
@@ -124,6 +152,7 @@ void header_put_struct(struct generator *g)
 {
     text_format(&g->t, "/* ---- The weights ---- */\n\nstruct %.*s_weights {\n",
                 STR_ARG(g->lower));
+    find_tags(g, g->root, (struct str){"", 0});
     put_members(g, g->root, (struct str){"", 0}, 1);
     text_c(&g->t, "#ifdef TTSB_COVERAGE\n"
                   "    uint32_t *ttsb_used; /* see ttsb_use.h */\n"

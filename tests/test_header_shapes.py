@@ -33,6 +33,9 @@ TENSORS = [
     ("body", "mid.x", "[k=3]", "mid.x", "MID_X", ()),
     ("body", "between", "[1, k=5]", "between", "BETWEEN", ()),
     ("body", "mid.y", "[]", "mid.y", "MID_Y", ()),
+    # Two structs that share a PATH, as in Kokoro: neither has a tag.
+    ("body", "bert.enc.w", "[k=2]", "bert.enc.w", "BERT_ENC_W", ()),
+    ("body", "bert_enc.v", "[k=2]", "bert_enc.v", "BERT_ENC_V", ()),
     ("body", "tap.2", "[k=70]", "tap._2", "TAP_2", ()),
     ("body", "tap.5", "[k=70]", "tap._5", "TAP_5", ()),
     ("body", "x.0", "[out=4, k=2]", "x[0]", "X", (0,)),
