@@ -3,8 +3,8 @@
  * header_bind.c - MODEL_require and MODEL_bind.
  *
  * Families whose offsets grow by the same step with each index are filled by
- * loops, all other tensors line by line; both only add. What a partial blob
- * lacks is set to NULL afterwards.
+ * loops, all other tensors line by line; both only add. All is NULL before, and
+ * what a partial blob lacks is NULL again afterwards.
  */
 #include <inttypes.h>
 
@@ -12,6 +12,14 @@
 #include "header_series.h"
 
 /* --- loops --- */
+
+/* What bind does with an output. */
+struct binding {
+    struct str lvalue;           /* "blk[0].attn.q.weight" */
+    const struct family *family; /* if a loop begins with it */
+    const int64_t *steps;
+    bool in_loop; /* fills it */
+};
 
 /* The steps of a family's offsets, if a loop can fill it. */
 static const int64_t *loop_steps(struct generator *g, const struct family *f)
@@ -33,11 +41,25 @@ static const int64_t *loop_steps(struct generator *g, const struct family *f)
     return steps;
 }
 
+static void find_loops(struct generator *g, struct binding *bindings)
+{
+    for (size_t i = 0; i < g->families.count; i++) {
+        const struct family *f = &g->families.items[i];
+        const int64_t *steps = loop_steps(g, f);
+        if (steps == NULL)
+            continue;
+        bindings[f->outputs[0]].family = f;
+        bindings[f->outputs[0]].steps = steps;
+        for (size_t k = 0; k < f->count; k++)
+            bindings[f->outputs[k]].in_loop = true;
+    }
+}
+
 static void put_for(struct generator *g, const struct family *f)
 {
     for (uint32_t d = 0; d < f->index_count; d++) {
         struct str index = family_index(g->a, d);
-        text_format(&g->t, "%*sfor (uint64_t %.*s = 0; ", (int)(4 * d + 4), "",
+        text_format(&g->t, "%*sfor (uint64_t %.*s = 0; ", (int)(4 * d + 8), "",
                     STR_ARG(index));
         text_format(&g->t, "%.*s < %" PRIu64 "; %.*s++) {\n", STR_ARG(index),
                     f->extents[d], STR_ARG(index));
@@ -46,88 +68,90 @@ static void put_for(struct generator *g, const struct family *f)
 
 static void put_end(struct generator *g, const struct family *f)
 {
-    for (uint32_t d = f->index_count; d-- > 0;)
-        text_format(&g->t, "%*s}\n", (int)(4 * d + 4), "");
+    for (uint32_t d = f != NULL ? f->index_count : 0; d-- > 0;)
+        text_format(&g->t, "%*s}\n", (int)(4 * d + 8), "");
 }
 
-static void put_in_loop(struct generator *g, const struct family *f,
-                        const int64_t *steps)
+static void put_in_loop(struct generator *g, const struct binding *b)
 {
+    const struct family *f = b->family;
     const struct output *o = &g->m->outputs[f->outputs[0]];
-    int indent = (int)(4 * f->index_count + 4);
+    int indent = (int)(4 * f->index_count + 8);
     text_format(&g->t,
                 "%*sw->%.*s = TTSB_CAST(const %s *,\n"
-                "%*s    ttsb_at(bases[%" PRIu32 "], UINT64_C(%" PRIu64 ")",
+                "%*s    ttsb_at(base, UINT64_C(%" PRIu64 ")",
                 indent, "", STR_ARG(f->path), header_type(o->dtype), indent, "",
-                o->group, o->offset);
+                o->offset);
     for (uint32_t d = 0; d < f->index_count; d++)
-        if (steps[d] != 0)
+        if (b->steps[d] != 0)
             text_format(&g->t, " + %.*s * UINT64_C(%" PRId64 ")",
-                        STR_ARG(family_index(g->a, d)), steps[d]);
+                        STR_ARG(family_index(g->a, d)), b->steps[d]);
     text_c(&g->t, "));\n");
-}
-
-/* Fills what it can; `looped` has a flag for each output. */
-static void put_loops(struct generator *g, bool *looped)
-{
-    const struct family *open = NULL;
-    for (size_t i = 0; i < g->families.count; i++) {
-        const struct family *f = &g->families.items[i];
-        const int64_t *steps = loop_steps(g, f);
-        if (steps == NULL)
-            continue;
-        if (open == NULL || !str_eq(open->loops, f->loops)) {
-            if (open != NULL)
-                put_end(g, open);
-            put_for(g, f);
-            open = f;
-        }
-        put_in_loop(g, f, steps);
-        for (size_t k = 0; k < f->count; k++)
-            looped[f->outputs[k]] = true;
-    }
-    if (open != NULL)
-        put_end(g, open);
 }
 
 /* --- line by line --- */
 
 static void put_assignment(struct generator *g, uint32_t output,
-                           struct str path)
+                           struct str lvalue)
 {
     const struct output *o = &g->m->outputs[output];
-    text_format(&g->t, "    %.*s = TTSB_CAST(const %s *,\n        ",
-                STR_ARG(path), header_type(o->dtype));
+    text_format(&g->t, "        w->%.*s = TTSB_CAST(const %s *,\n            ",
+                STR_ARG(lvalue), header_type(o->dtype));
     if (o->optional)
-        text_format(&g->t, "ttsb_pointer(blob, bases[%" PRIu32 "], %" PRIu32,
-                    o->group, output);
+        text_format(&g->t, "ttsb_pointer(blob, base, %" PRIu32, output);
     else
-        text_format(&g->t, "ttsb_at(bases[%" PRIu32 "]", o->group);
+        text_c(&g->t, "ttsb_at(base");
     text_format(&g->t, ", UINT64_C(%" PRIu64 ")));\n", o->offset);
 }
 
-/* Assignments for all tensors below m that no loop has filled; `path` is the
- * lvalue so far. */
-static void put_assignments(struct generator *g, const struct member *m,
-                            struct str path, const bool *looped)
+/* The lvalues of all tensors below m; `path` is m's. */
+static void find_lvalues(struct generator *g, const struct member *m,
+                         struct str path, struct binding *bindings)
 {
-    if (m->kind == MEMBER_TENSOR) {
-        if (!looped[m->output])
-            put_assignment(g, m->output, path);
-        return;
-    }
+    if (m->kind == MEMBER_TENSOR)
+        bindings[m->output].lvalue = path;
     for (const struct member *c = m->first; c != NULL; c = c->next) {
-        struct arena scratch = {0};
-        struct str name = header_member(&scratch, c);
+        struct str name = header_member(g->a, c);
         if (m->kind == MEMBER_ARRAY)
-            name = arena_format(&scratch, "%.*s[%" PRIu64 "]", STR_ARG(path),
+            name = arena_format(g->a, "%.*s[%" PRIu64 "]", STR_ARG(path),
                                 c->index);
-        else
-            name = arena_format(&scratch, "%.*s%s%.*s", STR_ARG(path),
-                                path.n == 1 ? "->" : ".", STR_ARG(name));
-        put_assignments(g, c, name, looped);
-        arena_release(&scratch);
+        else if (path.n > 0)
+            name =
+                arena_format(g->a, "%.*s.%.*s", STR_ARG(path), STR_ARG(name));
+        find_lvalues(g, c, name, bindings);
     }
+}
+
+/* --- a group --- */
+
+/* Its tensors in file order; families whose loops are the same share one. */
+static void put_group(struct generator *g, uint32_t index,
+                      const struct binding *bindings)
+{
+    const struct group *group = &g->m->groups[index];
+    const struct family *open = NULL;
+    text_format(&g->t,
+                "    base = bases[%" PRIu32 "]; /* %.*s */\n"
+                "    if (base != NULL) {\n",
+                index, STR_ARG(group->name));
+    for (uint32_t i = group->first; i < group->first + group->count; i++) {
+        const struct binding *b = &bindings[i];
+        const struct family *f = b->family;
+        if (b->in_loop && f == NULL)
+            continue;
+        if (f == NULL || open == NULL || !str_eq(open->loops, f->loops)) {
+            put_end(g, open);
+            open = f;
+            if (f != NULL)
+                put_for(g, f);
+        }
+        if (f != NULL)
+            put_in_loop(g, b);
+        else
+            put_assignment(g, i, b->lvalue);
+    }
+    put_end(g, open);
+    text_c(&g->t, "    }\n");
 }
 
 /* --- what a partial blob lacks --- */
@@ -288,24 +312,28 @@ static void put_bind_head(struct generator *g)
                 STR_ARG(g->lower), STR_ARG(g->lower), STR_ARG(g->lower));
     text_format(&g->t,
                 "    struct ttsb_info info;\n"
+                "    const void *base;\n"
                 "    int32_t status = %.*s_require(blob, NULL);\n"
                 "    if (status != TTSB_OK)\n        return status;\n"
                 "    if (bases == NULL || w == NULL)\n"
-                "        return TTSB_BAD_ARGUMENT;\n",
+                "        return TTSB_BAD_ARGUMENT;\n"
+                "    memset(w, 0, sizeof *w);\n",
                 STR_ARG(g->lower));
 }
 
 void header_put_bind(struct generator *g)
 {
-    bool *looped = arena_new(g->a, bool, g->m->output_count);
+    struct binding *bindings =
+        arena_new(g->a, struct binding, g->m->output_count);
+    find_lvalues(g, g->root, (struct str){"", 0}, bindings);
+    find_loops(g, bindings);
     text_c(&g->t, "/* ---- Binding ---- */\n\n");
     put_require(g);
     put_clear(g);
     put_bind_head(g);
-    put_loops(g, looped);
-    put_assignments(g, g->root, str_c("w"), looped);
+    for (uint32_t i = 0; i < g->m->group_count; i++)
+        put_group(g, i, bindings);
     text_format(&g->t,
-                "#ifdef TTSB_COVERAGE\n    w->ttsb_used = NULL;\n#endif\n"
                 "    info.struct_size = TTSB_CAST(uint32_t, sizeof info);\n"
                 "    if (ttsb_info(blob, &info) != TTSB_OK || "
                 "info.partial != 0)\n"

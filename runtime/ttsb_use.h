@@ -28,11 +28,11 @@
 #define TTSB_CAST(type, value) ((type)(value))
 #endif
 
-/* For generated headers: `offset` bytes behind a group's base; NULL if the
- * group has none. Nothing is read through the result. */
+/* For generated headers: `offset` bytes behind a group's base, which is not
+ * NULL. Nothing is read through the result. */
 static inline const void *ttsb_at(const void *base, uint64_t offset)
 {
-    return base == NULL ? NULL : TTSB_CAST(const char *, base) + offset;
+    return TTSB_CAST(const char *, base) + offset;
 }
 
 /* The uint32_t words that hold the bits of `count` tensors. */
