@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "header_form.h"
+#include "header_literal.h"
 #include "header_series.h"
 
 /* --- loops --- */
@@ -188,13 +189,16 @@ static void put_clear(struct generator *g)
     uint32_t *places = arena_new(g->a, uint32_t, g->m->output_count);
     uint32_t next = 0;
     bool same = number_members(g->root, places, &next);
+    literal_put_comment(
+        &g->t, arena_format(g->a,
+                            "For %.*s_bind: makes NULL what is MISSING in a "
+                            "partial blob.",
+                            STR_ARG(g->lower)));
     text_format(&g->t,
-                "/* For %.*s_bind: makes NULL what is MISSING in a partial "
-                "blob. */\n"
                 "static inline void %.*s_clear_missing(\n"
                 "    const struct ttsb_blob *blob, struct %.*s_weights *w)\n"
                 "{\n",
-                STR_ARG(g->lower), STR_ARG(g->lower), STR_ARG(g->lower));
+                STR_ARG(g->lower), STR_ARG(g->lower));
     if (!same)
         put_places(g, places);
     text_format(&g->t,
@@ -214,10 +218,15 @@ static void put_clear(struct generator *g)
 
 static void put_refuse(struct generator *g)
 {
+    literal_put_comment(
+        &g->t,
+        arena_format(g->a,
+                     "For %.*s_require: a blob with this contract id whose "
+                     "groups are others was not made by ttswc; its tensors may "
+                     "lie outside.",
+                     STR_ARG(g->lower)));
     text_format(
         &g->t,
-        "/* For %.*s_require: a blob with this contract id whose groups are "
-        "others was not\n * made by ttswc; its tensors may lie outside. */\n"
         "static inline int32_t %.*s_refuse(struct ttsb_error *error)\n{\n"
         "    static const char text[] =\n"
         "        \"the blob has the engine's contract id, but not its "
@@ -229,7 +238,7 @@ static void put_refuse(struct generator *g)
         "        error->tensor = TTSB_NO_TENSOR;\n"
         "        memcpy(error->text, text, sizeof text);\n"
         "    }\n    return TTSB_WRONG_CONTRACT;\n}\n\n",
-        STR_ARG(g->lower), STR_ARG(g->lower));
+        STR_ARG(g->lower));
 }
 
 static void put_sizes(struct generator *g)
@@ -297,19 +306,22 @@ static void put_require(struct generator *g)
 
 static void put_bind_head(struct generator *g)
 {
+    literal_put_comment(
+        &g->t,
+        arena_format(
+            g->a,
+            "Points every member of *w into the groups' memory: bases[i] is "
+            "the address of group i, on the host (ttsb_host_bases) or on a "
+            "device; the tensors of a group whose base is NULL are NULL. So is "
+            "an optional tensor that is ABSENT, and one that is MISSING from a "
+            "blob opened with TTSB_OPEN_PARTIAL. Fails as %.*s_require does, "
+            "and with TTSB_BAD_ARGUMENT for a NULL; *w is then untouched.",
+            STR_ARG(g->lower)));
     text_format(&g->t,
-                "/* Points every member of *w into the groups' memory: "
-                "bases[i] is the address of\n * group i, on the host "
-                "(ttsb_host_bases) or on a device; the tensors of a group\n"
-                " * whose base is NULL are NULL. So is an optional tensor "
-                "that is ABSENT, and one\n * that is MISSING from a blob "
-                "opened with TTSB_OPEN_PARTIAL. Fails as\n"
-                " * %.*s_require does, and with TTSB_BAD_ARGUMENT for a NULL; "
-                "*w is then\n * untouched. */\n"
                 "static inline int32_t %.*s_bind(const struct ttsb_blob *blob,"
                 "\n                      const void *const bases[],\n"
                 "                      struct %.*s_weights *w)\n{\n",
-                STR_ARG(g->lower), STR_ARG(g->lower), STR_ARG(g->lower));
+                STR_ARG(g->lower), STR_ARG(g->lower));
     text_format(&g->t,
                 "    struct ttsb_info info;\n"
                 "    const void *base;\n"

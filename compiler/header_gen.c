@@ -51,6 +51,12 @@ static void put_constant(struct generator *g, const struct constant_value *v)
 
 /* --- all of it --- */
 
+static void put_comment(struct generator *g, struct str words)
+{
+    literal_put_comment(&g->t, words);
+    text_c(&g->t, "\n");
+}
+
 static void put_manual(struct generator *g)
 {
     const char *up = g->upper.p, *low = g->lower.p;
@@ -61,33 +67,30 @@ static void put_manual(struct generator *g)
                 " *     ttsb_host_bases(blob, bases, %s_GROUP_COUNT);\n"
                 " *     status = %s_bind(blob, bases, &w);\n"
                 " *     if (status != TTSB_OK)\n"
-                " *         %s_require(blob, &error);    ... says why\n *\n",
+                " *         %s_require(blob, &error); ... says why\n */\n\n",
                 low, up, up, low, low);
-    text_format(&g->t,
-                " * In struct %s_weights each tensor is a pointer. A part of "
-                "it goes to a\n"
-                " * function as `const struct %s_weights_PATH *` (in C++, as "
-                "the types nest,\n"
-                " * %s_weights::%s_weights_PATH).\n *\n"
-                " * A tensor's macros are %s_PATH_WORD. PATH is its name "
-                "without the\n",
-                low, low, low, low, up);
-    text_c(&g->t,
-           " * indices of arrays, `_` between components, in upper case; WORD "
-           "is DTYPE,\n"
-           " * RANK, DIM0 and on, STRIDE0 and on (in elements), GROUP, SIZE "
-           "(bytes), INDEX\n"
-           " * (in the file) or OFFSET (bytes, from the start of its group). "
-           "All are integer\n"
-           " * constant expressions, good in #if. What differs in an array "
-           "takes the\n"
-           " * indices, in range: OFFSET(i), DIM0(i, j); a DIM beyond the "
-           "tensor's own rank\n"
-           " * is 0. PATH_COUNT is an array's length, PATH_COUNT1 that of the "
-           "arrays in it.\n"
-           " * Enumerators, which #if does not know, are the places of axes, "
-           "PATH_AXIS_NAME,\n"
-           " * and of groups, GROUP_NAME. */\n");
+    put_comment(
+        g, arena_format(
+               g->a,
+               "In struct %s_weights each tensor is a pointer. A part of it "
+               "goes to a function as `const struct %s_weights_PATH *` (in "
+               "C++, where types nest, as %s_weights::%s_weights_PATH), if no "
+               "two parts have one PATH: that is a name without the indices "
+               "of arrays, `_` between components.",
+               low, low, low, low));
+    put_comment(
+        g, arena_format(
+               g->a,
+               "A tensor's macros are %s_PATH_WORD, in upper case. WORD is "
+               "DTYPE, RANK, DIM0 and on, STRIDE0 and on (in elements), GROUP, "
+               "SIZE (bytes), INDEX (in the file) or OFFSET (bytes, from the "
+               "start of its group). All are integer constant expressions, "
+               "good in #if. What differs in an array takes the indices, in "
+               "range: OFFSET(i), DIM0(i, j); a DIM beyond the tensor's own "
+               "rank is 0. PATH_COUNT is an array's length, PATH_COUNT1 that "
+               "of the arrays in it. Enumerators, which #if does not know, are "
+               "the places of axes, PATH_AXIS_NAME, and of groups, GROUP_NAME.",
+               up));
 }
 
 static void put_platform(struct generator *g)

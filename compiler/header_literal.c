@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * header_literal.c - integers, decimals and strings as C reads them.
+ * header_literal.c - integers, decimals and strings as C reads them, and text
+ * between the marks of a comment.
  */
 #include "header_literal.h"
 
@@ -34,4 +35,24 @@ void literal_put_string(struct text *t, struct str s)
             text_format(t, "%c", c);
     }
     text_c(t, "\"");
+}
+
+void literal_put_comment(struct text *t, struct str words)
+{
+    size_t column = 2, from = 0;
+    text_c(t, "/*");
+    for (size_t i = 0; i <= words.n; i++) {
+        if (i < words.n && words.p[i] != ' ')
+            continue;
+        /* The last word has the mark's three columns behind it. */
+        if (column + 1 + i - from > (i < words.n ? 80 : 77)) {
+            text_c(t, "\n *");
+            column = 2;
+        }
+        text_c(t, " ");
+        text_str(t, str_cut(words, from, i));
+        column += 1 + i - from;
+        from = i + 1;
+    }
+    text_c(t, " */\n");
 }

@@ -92,7 +92,10 @@ def run(case, ttswc):
             if code != 0:
                 wrong += [] if before == after else [f"`{line}` failed and changed files"]
                 break
-    return {"stderr": err, "stdout": out, "exit": b"%d\n" % code}, wrong
+    got = {"stderr": err, "stdout": out, "exit": b"%d\n" % code}
+    if (case / "expected.header").exists():
+        got["header"] = b"".join(after[n] for n in sorted(after) if n.endswith(".h"))
+    return got, wrong
 
 
 def compare(case, got, update):

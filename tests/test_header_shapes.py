@@ -126,6 +126,7 @@ int main(int argc, char **argv)
     if (status != TTSB_OK) {
         printf("%s %d %s\n", ttsb_status_name(status),
                odd_one_2_require(blob, &error) == error.status, error.text);
+        ttsb_close(blob);
         return 1;
     }
 CHECKS
