@@ -2,9 +2,9 @@
  *
  * header_bind.c - MODEL_require and MODEL_bind.
  *
- * Families whose offsets grow by the same step with each index are filled by
- * loops, all other tensors line by line; both only add. All is NULL before, and
- * what a partial blob lacks is NULL again afterwards.
+ * Arrays are filled by loops, which add multiples of the indices to an offset
+ * or read a table of offsets; all other tensors line by line. All is NULL
+ * before, and what a partial blob lacks is NULL again afterwards.
  */
 #include <inttypes.h>
 
@@ -18,36 +18,46 @@
 struct binding {
     struct str lvalue;           /* "blk[0].attn.q.weight" */
     const struct family *family; /* if a loop begins with it */
-    const int64_t *steps;
-    bool in_loop; /* fills it */
+    const int64_t *steps;        /* NULL: the loop reads a table */
+    bool in_loop;                /* fills it */
 };
 
-/* The steps of a family's offsets, if a loop can fill it. */
+/* With fewer tensors a table is longer than a line for each. */
+enum { TABLE_MIN = 3 };
+
+/* The steps of a family's offsets; NULL if a loop cannot add. */
 static const int64_t *loop_steps(struct generator *g, const struct family *f)
 {
-    const struct output *first = &g->m->outputs[f->outputs[0]];
     int64_t *values = arena_new(g->a, int64_t, f->count);
     struct series s = {values, f->count, f->extents, f->index_count};
     const int64_t *steps;
-    for (size_t k = 0; k < f->count; k++) {
-        const struct output *o = &g->m->outputs[f->outputs[k]];
-        if (o->optional || o->group != first->group)
-            return NULL;
-        values[k] = (int64_t)o->offset;
-    }
-    steps = f->count > 1 ? series_steps(g->a, &s) : NULL;
+    for (size_t k = 0; k < f->count; k++)
+        values[k] = (int64_t)g->m->outputs[f->outputs[k]].offset;
+    steps = series_steps(g->a, &s);
     for (uint32_t d = 0; steps != NULL && d < f->index_count; d++)
         if (steps[d] < 0)
             return NULL;
     return steps;
 }
 
+/* One base, and no flag to test. */
+static bool can_loop(const struct generator *g, const struct family *f)
+{
+    const struct output *first = &g->m->outputs[f->outputs[0]];
+    for (size_t k = 0; k < f->count; k++) {
+        const struct output *o = &g->m->outputs[f->outputs[k]];
+        if (o->optional || o->group != first->group)
+            return false;
+    }
+    return f->count > 1;
+}
+
 static void find_loops(struct generator *g, struct binding *bindings)
 {
     for (size_t i = 0; i < g->families.count; i++) {
         const struct family *f = &g->families.items[i];
-        const int64_t *steps = loop_steps(g, f);
-        if (steps == NULL)
+        const int64_t *steps = can_loop(g, f) ? loop_steps(g, f) : NULL;
+        if (!can_loop(g, f) || (steps == NULL && f->count < TABLE_MIN))
             continue;
         bindings[f->outputs[0]].family = f;
         bindings[f->outputs[0]].steps = steps;
@@ -73,21 +83,56 @@ static void put_end(struct generator *g, const struct family *f)
         text_format(&g->t, "%*s}\n", (int)(4 * d + 8), "");
 }
 
+/* Offsets without a pattern: "at_7[i * 3 + j]" behind its table. */
+static struct str put_table(struct generator *g, const struct binding *b,
+                            int indent)
+{
+    const struct family *f = b->family;
+    struct str index = family_index(g->a, 0);
+    for (uint32_t d = 1; d < f->index_count; d++)
+        index = arena_format(
+            g->a,
+            d > 1 ? "(%.*s) * %" PRIu64 " + %.*s" : "%.*s * %" PRIu64 " + %.*s",
+            STR_ARG(index), f->extents[d], STR_ARG(family_index(g->a, d)));
+    text_format(&g->t, "%*sstatic const uint64_t at_%" PRIu32 "[%zu] = {",
+                indent, "", f->outputs[0], f->count);
+    for (size_t k = 0; k < f->count; k++) {
+        if (k % 4 == 0)
+            text_format(&g->t, "\n%*s", indent + 4, "");
+        text_format(&g->t, "%sUINT64_C(%" PRIu64 "),", k % 4 == 0 ? "" : " ",
+                    g->m->outputs[f->outputs[k]].offset);
+    }
+    text_format(&g->t, "\n%*s};\n", indent, "");
+    return arena_format(g->a, "at_%" PRIu32 "[%.*s]", f->outputs[0],
+                        STR_ARG(index));
+}
+
+/* "UINT64_C(256) + i * UINT64_C(1024)" */
+static struct str offset_of(struct generator *g, const struct binding *b)
+{
+    const struct family *f = b->family;
+    struct str sum = arena_format(g->a, "UINT64_C(%" PRIu64 ")",
+                                  g->m->outputs[f->outputs[0]].offset);
+    for (uint32_t d = 0; d < f->index_count; d++)
+        if (b->steps[d] != 0)
+            sum = arena_format(g->a, "%.*s + %.*s * UINT64_C(%" PRId64 ")",
+                               STR_ARG(sum), STR_ARG(family_index(g->a, d)),
+                               b->steps[d]);
+    return sum;
+}
+
 static void put_in_loop(struct generator *g, const struct binding *b)
 {
     const struct family *f = b->family;
-    const struct output *o = &g->m->outputs[f->outputs[0]];
     int indent = (int)(4 * f->index_count + 8);
+    struct str offset =
+        b->steps != NULL ? offset_of(g, b) : put_table(g, b, indent);
     text_format(&g->t,
                 "%*sw->%.*s = TTSB_CAST(const %s *,\n"
-                "%*s    ttsb_at(base, UINT64_C(%" PRIu64 ")",
-                indent, "", STR_ARG(f->path), header_type(o->dtype), indent, "",
-                o->offset);
-    for (uint32_t d = 0; d < f->index_count; d++)
-        if (b->steps[d] != 0)
-            text_format(&g->t, " + %.*s * UINT64_C(%" PRId64 ")",
-                        STR_ARG(family_index(g->a, d)), b->steps[d]);
-    text_c(&g->t, "));\n");
+                "%*s    ttsb_at(base, %.*s));\n",
+                indent, "", STR_ARG(f->path),
+                header_type(g->m->outputs[f->outputs[0]].dtype), indent, "",
+                STR_ARG(offset));
 }
 
 /* --- line by line --- */
