@@ -18,7 +18,8 @@
  * PATH is a target's name without indices of arrays, `_` between components.
  * No two tensors have the same PATH, nor two arrays. As a WORD has no `_`,
  * PATH_WORD then is unique; the first three rows and PATH_AXIS_NAME are held to
- * all others. Structs that share a PATH have no tag.
+ * all others. A tensor takes DIM0 to DIM7 whatever its rank, so that a rank can
+ * grow. Structs that share a PATH have no tag.
  */
 #ifndef TTSW_HEADER_NAMES_H
 #define TTSW_HEADER_NAMES_H

@@ -114,10 +114,10 @@ static void put_choice(struct text *t, struct arena *a, const struct series *s)
 
 void series_put(struct text *t, struct arena *a, const struct series *s)
 {
-    const int64_t *steps = series_steps(a, s);
-    if (s->count == 1 || series_is_constant(s))
+    const int64_t *steps;
+    if (series_is_constant(s))
         literal_put_integer(t, s->values[0]);
-    else if (steps != NULL)
+    else if ((steps = series_steps(a, s)) != NULL)
         put_sum(t, a, s, steps);
     else
         put_choice(t, a, s);

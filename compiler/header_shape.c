@@ -52,7 +52,9 @@ static void put_fact(struct generator *g, const struct family *f,
                      enum fact fact, uint32_t axis)
 {
     struct arena scratch = {0};
-    int64_t *values = arena_new(&scratch, int64_t, f->count);
+    int64_t one;
+    int64_t *values =
+        f->count == 1 ? &one : arena_new(&scratch, int64_t, f->count);
     struct series s = {values, f->count, f->extents, f->index_count};
     bool each = fact == INDEX || fact == OFFSET;
     for (size_t k = 0; k < f->count; k++)
@@ -75,7 +77,9 @@ static void put_fact(struct generator *g, const struct family *f,
 static void put_group(struct generator *g, const struct family *f)
 {
     struct arena scratch = {0};
-    int64_t *values = arena_new(&scratch, int64_t, f->count);
+    int64_t one;
+    int64_t *values =
+        f->count == 1 ? &one : arena_new(&scratch, int64_t, f->count);
     struct series s = {values, f->count, f->extents, f->index_count};
     for (size_t k = 0; k < f->count; k++)
         values[k] = g->m->outputs[f->outputs[k]].group;
