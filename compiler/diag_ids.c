@@ -100,6 +100,7 @@ static const struct {
     {"E0709", "a blob of another spec"},
     {"E0710", "lock"},
     {"E0711", "npy or npz file"},
+    {"E0712", "packed blob"},
     {"W0301", "missing source tensor (partial)"},
     {"W0311", "optional tensor absent"},
     {"W0317", "a source that cannot be restored is left out"},

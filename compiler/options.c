@@ -78,7 +78,7 @@ static const struct option options[] = {
     {'R', .shown = "", .name = "--restorable",
      .help = "write the sources that can be restored, warn of the others"},
     {'L', .shown = "", .name = "--level", .value = "N",
-     .help = "zstd's level, 1 to 19 (default 3)"},
+     .help = "zstd's level, 1 to 19 (default 1)"},
     {'p', .shown = "", .name = "--progress", .value = "WHEN",
      .words = "auto|always|never",
      .help = "auto (default: on a terminal), always or never"},

@@ -6,12 +6,13 @@
  * tensors if it is not. Goes on after the first damaged piece, so that all
  * damaged tensors are named in one run.
  */
+#include "verify.h"
+
 #include <inttypes.h>
 
 #include "commands.h"
-#include "compile.h"
 #include "pool.h"
-#include "ttsb.h"
+#include "ttsb_internal.h" /* its size */
 
 #define MAX_NAMED 1000
 
@@ -49,29 +50,29 @@ static struct progress_label label(const void *context, uint32_t item)
     return (struct progress_label){.source = str_c(path)};
 }
 
-static int32_t verify_all(const struct args *args, const struct ttsb_blob *b,
-                          uint64_t size)
+int32_t verify_all(const struct args *args, const struct ttsb_blob *b,
+                   struct ttsb_error *error)
 {
     struct progress progress;
-    struct progress_plan plan = {args->progress, "verify", size, label,
+    struct progress_plan plan = {args->progress, "verify", b->size, label,
                                  args->positional[0]};
     struct ttsb_progress told = {advance, &progress};
     int32_t status;
     progress_start(&progress, &plan);
-    status = ttsb_verify(b, args->jobs, &told, NULL);
+    status = ttsb_verify(b, args->jobs, &told, error);
     progress_stop(&progress);
     return status;
 }
 
-static void verify_blob(struct run *r, const struct args *args,
-                        const struct ttsb_blob *b, const struct ttsb_info *info)
+bool verify_blob(struct run *r, const struct args *args,
+                 const struct ttsb_blob *b)
 {
-    uint32_t count = info->tensor_count;
+    uint32_t count = b->tensor_count;
     struct check c = {.blob = b, .count = count};
     struct ttsb_error rest = {.struct_size = sizeof rest};
     uint32_t named = 0;
-    if (verify_all(args, b, info->file_size) == TTSB_OK)
-        return;
+    if (verify_all(args, b, NULL) == TTSB_OK)
+        return true;
     c.errors = arena_new(&r->arena, struct ttsb_error, count);
     pool_run(args->jobs, count, check_tensor, &c);
     for (uint32_t i = 0; i < count && named < MAX_NAMED; i++) {
@@ -82,6 +83,7 @@ static void verify_blob(struct run *r, const struct args *args,
     }
     if (ttsb_verify_rest(b, &rest) != TTSB_OK)
         run_blob_error(r, args->positional[0], &rest);
+    return false;
 }
 
 enum exit_code command_verify(const struct args *args)
@@ -98,8 +100,7 @@ enum exit_code command_verify(const struct args *args)
         return run_end(&r);
     }
     ttsb_info(b, &info);
-    verify_blob(&r, args, b, &info);
-    if (r.diag.errors == 0 && !args->quiet) {
+    if (verify_blob(&r, args, b) && !args->quiet) {
         printf("%s: ok, %" PRIu32 " tensors, %" PRIu64 " pieces%s, root ",
                args->positional[0], info.tensor_count, info.piece_count,
                info.partial ? ", PARTIAL" : "");
