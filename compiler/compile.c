@@ -32,6 +32,7 @@
 #include "inputs.h"
 #include "layout.h"
 #include "lockfile.h"
+#include "pack_format.h"
 #include "pins.h"
 #include "precision.h"
 #include "report.h"
@@ -77,6 +78,12 @@ void run_blob_error(struct run *r, const char *path,
         diag_add_file(&r->diag, "E0703", str_c(path), DIAG_NO_OFFSET,
                       "this is a lock: it has names, dtypes and shapes; a blob "
                       "is needed here");
+        return;
+    }
+    if (!tensors_system_error(error) && packed_at(path)) {
+        diag_add_file(&r->diag, "E0703", str_c(path), DIAG_NO_OFFSET,
+                      "this is a packed blob; `ttswc unpack` restores the blob "
+                      "that is needed here");
         return;
     }
     tensors_blob_error(&r->diag, str_c(path), error);

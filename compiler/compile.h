@@ -31,7 +31,7 @@ struct str *run_operands(struct run *r, const struct args *args);
 bool run_model(struct run *r, const char *path);
 
 /* Adds what libttsb said of a file: E0706, E0705 for a system's error, or E0703
- * if it is a lock. */
+ * if it is a lock or a packed blob. */
 void run_blob_error(struct run *r, const char *path,
                     const struct ttsb_error *error);
 

@@ -8,9 +8,11 @@
  */
 #include "pack_format.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "hash.h"
 #include "size.h"
@@ -281,6 +283,19 @@ bool packed_open(const uint8_t *bytes, uint64_t size, struct packed *out,
     return check_magic(bytes, size, fault) &&
            read_head(bytes, &out->head, fault) &&
            check_size(out, size, fault) && check_table(out, fault);
+}
+
+bool packed_at(const char *path)
+{
+    uint8_t first[AT_MAJOR];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool is = fd >= 0 &&
+              pread(fd, first, sizeof first, 0) == (ssize_t)sizeof first &&
+              load_u32(first) == PACKED_SKIP &&
+              memcmp(first + AT_MAGIC, magic, sizeof magic) == 0;
+    if (fd >= 0)
+        close(fd);
+    return is;
 }
 
 struct packed_range packed_range_at(const struct packed *p, uint32_t i)

@@ -66,6 +66,9 @@ uint64_t packed_front(uint32_t count);
 bool packed_open(const uint8_t *bytes, uint64_t size, struct packed *out,
                  struct packed_fault *fault);
 
+/* Whether the file begins as a packed blob; false where it cannot be read. */
+bool packed_at(const char *path);
+
 /* Range i of an open file, i below head.count. */
 struct packed_range packed_range_at(const struct packed *p, uint32_t i);
 

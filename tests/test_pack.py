@@ -153,6 +153,20 @@ class RoundTrip(Packing):
         self.pack("-q", "--level=1")
         self.assertEqual(self.zst.read_bytes(), first)
 
+    @unittest.skipIf(b"__asan_" in pathlib.Path(ck.TTSWC).read_bytes(),
+                     "a sanitizer's memory is no measure of the program's")
+    def test_memory_is_bounded(self):
+        """3 MiB for each thread, and for the rest, whatever the blob's size."""
+        dice = random.Random(8)
+        self.blob.write_bytes(make_blob.build("large", [group(
+            "g", "device", 256, tensor("t", "f32", [8 << 20], data=dice.randbytes(32 << 20)))],
+            {}))
+        for command in (["pack", self.blob, "-o", self.zst],
+                        ["unpack", self.zst, "-o", self.back]):
+            subprocess.run(["bash", "-c", 'ulimit -s 1024 -d 12288; exec "$@"', "-", ck.TTSWC,
+                            *map(str, command), "-j2", "-q"], check=True)
+        self.assertEqual(self.back.read_bytes(), self.blob.read_bytes())
+
     def test_threads_change_nothing(self):
         self.blob.write_bytes(self.weights)
         made = set()
@@ -517,6 +531,9 @@ class Accidents(Packing):
     def test_pack_of_no_blob(self):
         self.packed()
         self.blob.write_bytes(self.zst.read_bytes())
+        _, err = self.pack(code=1)
+        self.assertIn("E0703", err)
+        self.blob.write_bytes(b"blob")
         _, err = self.pack(code=1)
         self.assertIn("E0706", err)
 
