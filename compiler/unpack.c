@@ -137,40 +137,52 @@ static bool cannot_write(struct unpacking *u, int error)
     return false;
 }
 
-/* Which tensors the range holds, where the blob's own tables could be
- * restored; `blob` is NULL if they could not. */
-static void say_tensors(struct unpacking *u, struct diag_item *item,
-                        const struct ttsb_blob *blob,
-                        const struct packed_range *r)
+/* Where the search for tensors goes on; ranges come in ascending order. `blob`
+ * is NULL if the blob's own tables could not be restored. */
+struct naming {
+    const struct ttsb_blob *blob;
+    uint32_t count,
+        next; /* tensors; those before `next` end before the range */
+};
+
+/* How many tensors have bytes in [start, end); *first is the first of them. */
+static uint32_t tensors_in(struct naming *n, uint64_t start, uint64_t end,
+                           struct ttsb_tensor *first)
 {
-    struct ttsb_info info = {.struct_size = sizeof info};
     struct ttsb_tensor x = {.struct_size = sizeof x};
-    char first[256] = "";
-    uint32_t count = 0;
-    ttsb_info(blob, &info);
-    for (uint32_t i = 0; blob != NULL && i < info.tensor_count; i++) {
-        ttsb_tensor_at(blob, i, &x, NULL);
-        if ((x.flags & TTSB_RECORD_ALIAS) != 0 || x.size == 0 ||
-            x.offset >= r->offset + r->length || x.offset + x.size <= r->offset)
+    uint32_t found = 0;
+    for (uint32_t i = n->next; i < n->count; i++) {
+        ttsb_tensor_at(n->blob, i, &x, NULL);
+        if ((x.flags & TTSB_RECORD_ALIAS) != 0 || x.size == 0)
             continue;
-        if (count++ == 0)
-            snprintf(first, sizeof first, "%s", x.name);
+        if (x.offset >= end)
+            break;
+        if (x.offset + x.size <= start)
+            n->next = i + 1;
+        else if (found++ == 0)
+            *first = x;
     }
-    if (count == 0)
-        diag_note(&u->r->diag, item,
-                  "it holds bytes %" PRIu64 " to %" PRIu64 " of the blob%s",
-                  r->offset, r->offset + r->length,
-                  r->offset == 0 ? ", where its index is" : "");
-    else if (count == 1)
+    return found;
+}
+
+static void say_tensors(struct unpacking *u, struct diag_item *item,
+                        struct naming *n, const struct packed_range *r)
+{
+    const uint64_t end = r->offset + r->length;
+    struct ttsb_tensor first = {.name = ""};
+    uint32_t count = tensors_in(n, r->offset, end, &first);
+    char more[40] = "";
+    if (count > 1)
+        snprintf(more, sizeof more, " and the next %" PRIu32, count - 1);
+    if (count > 0)
         diag_note(&u->r->diag, item,
                   "it holds bytes %" PRIu64 " to %" PRIu64
-                  " of the blob, in tensor `%s`",
-                  r->offset, r->offset + r->length, first);
+                  " of the blob, in tensor `%s`%s",
+                  r->offset, end, first.name, more);
     else
         diag_note(&u->r->diag, item,
-                  "it holds bytes %" PRIu64 " to %" PRIu64
-                  " of the blob, in tensor `%s` and the next %" PRIu32,
-                  r->offset, r->offset + r->length, first, count - 1);
+                  "it holds bytes %" PRIu64 " to %" PRIu64 " of the blob%s",
+                  r->offset, end, r->offset == 0 ? ", where its index is" : "");
 }
 
 static struct ttsb_blob *open_restored(const struct unpacking *u,
@@ -186,12 +198,16 @@ static struct ttsb_blob *open_restored(const struct unpacking *u,
 static bool name_damage(struct unpacking *u)
 {
     struct ttsb_blob *blob = open_restored(u, NULL);
+    struct ttsb_info info = {.struct_size = sizeof info};
+    struct naming naming = {.blob = blob};
     const uint8_t *bytes;
     uint32_t named = 0;
     if (!unpacker_open(&u->unpackers[0])) {
         ttsb_close(blob);
         return cannot_write(u, ENOMEM);
     }
+    if (ttsb_info(blob, &info) == TTSB_OK)
+        naming.count = info.tensor_count;
     for (uint32_t i = 0; i < u->packed.head.count && named < MAX_NAMED; i++) {
         const struct packed_range r = packed_range_at(&u->packed, i);
         const char *why =
@@ -203,7 +219,7 @@ static bool name_damage(struct unpacking *u)
                              str_c(u->args->positional[0]), r.at,
                              "range %" PRIu32 " of %" PRIu32 " is damaged: %s",
                              i, u->packed.head.count, why);
-        say_tensors(u, item, blob, &r);
+        say_tensors(u, item, &naming, &r);
         named++;
     }
     ttsb_close(blob);

@@ -114,6 +114,12 @@ class RoundTrip(Packing):
             with self.subTest(blob=path.name):
                 self.round_trip(path.read_bytes())
 
+    def test_released_form_opens_for_ever(self):
+        for path in sorted((ck.FIXTURES / "blobs").glob("*.zst")):
+            ck.ttswc("unpack", "-q", path, "-o", self.back)
+            self.assertEqual(self.back.read_bytes(), path.with_suffix("").read_bytes())
+        self.assertTrue(self.back.exists())
+
     def test_compiled_fixtures(self):
         for source in indextts2.SOURCES:
             spec = ck.SPECS / "indextts2" / f"{source}_tiny.yaml"
