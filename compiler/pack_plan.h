@@ -19,7 +19,7 @@ struct pack_plan {
     size_t count;
 };
 
-/* From the arena, about 50 to 100 bytes for each range. */
+/* From the arena, 160 bytes at most for each range. */
 struct pack_plan pack_plan(struct arena *a, const struct ttsb_blob *blob);
 
 #endif
