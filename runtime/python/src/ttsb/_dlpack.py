@@ -4,7 +4,7 @@
 In: an open blob's handle and an index. Out: a capsule that is one more user of
 the blob, or one with a copy. Invariant: no code of Python runs when a consumer
 gives a tensor back or a capsule dies unused: the deleters are libttsb's or the
-C library's free, the destructor is _capsule.c's. So both may happen in any
+C library's free, the destructor is capsule.c's. So both may happen in any
 thread, with an exception on its way, and while the interpreter goes down."""
 import ctypes
 from ctypes import (POINTER, c_int32, c_int64, c_size_t, c_uint8, c_uint16,

@@ -158,7 +158,7 @@ def library() -> ctypes.CDLL:
 
 
 def new_capsule() -> Any:
-    """_capsule.c's function, which lies beside the library; ImportError where
+    """capsule.c's function, which lies beside the library; ImportError where
     it does not. Loaded apart: it wants an interpreter, the library does not."""
     global _capsule
     library()

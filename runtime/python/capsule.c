@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * _capsule.c - Python's capsules around DLPack's managed tensors.
+ * capsule.c - Python's capsules around DLPack's managed tensors.
  *
  * In: a managed tensor. Out: a capsule, which owns it until a consumer takes
  * it out. Invariant: a capsule that nobody has consumed gives its tensor back,
