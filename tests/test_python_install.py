@@ -9,7 +9,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tarfile
 import tempfile
 import unittest
@@ -35,12 +34,17 @@ print(blob.info.root, len(blob))
 """
 
 
-def needed():
-    """What `tests/install.sh test` installs; without it the program is skipped."""
+def tools():
+    """The folders of what builds the package, as a PYTHONPATH; skips the program
+    where `tests/install.sh test` has not installed them."""
+    found = {}
     for module in ("pip", "setuptools", "wheel"):
-        if importlib.util.find_spec(module) is None:
+        spec = importlib.util.find_spec(module)
+        if spec is None:
             print(f"skipped: no {module}; `tests/install.sh test` installs it")
             sys.exit(77)
+        found[str(pathlib.Path(spec.origin).parents[1])] = module
+    return os.pathsep.join(found)
 
 
 def run(*line, **options):
@@ -48,6 +52,9 @@ def run(*line, **options):
                           stderr=subprocess.STDOUT, text=True, **options)
     assert done.returncode == 0, (line, done.stdout)
     return done.stdout
+
+
+TOOLS = tools()
 
 
 class Install(unittest.TestCase):
@@ -63,7 +70,7 @@ class Install(unittest.TestCase):
         self.env = {k: v for k, v in os.environ.items()
                     if not k.startswith(("TTSB_", "PIP_", "PYTHONPATH"))}
         self.build_env = dict(self.env, CMAKE_BUILD_PARALLEL_LEVEL="2",
-                              PYTHONPATH=sysconfig.get_path("purelib"))
+                              PYTHONPATH=TOOLS)
 
     def uses(self, what):
         """Installs `what` into a bare environment and uses it there."""
@@ -107,5 +114,4 @@ class License(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    needed()
     unittest.main()

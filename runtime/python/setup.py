@@ -21,7 +21,7 @@ except ImportError: # setuptools before 70.1
     from wheel.bdist_wheel import bdist_wheel
 
 HERE = pathlib.Path(__file__).resolve().parent
-SOURCES = ("*.c", "*.h", "*.in", "*.map", "*.cmake", "CMakeLists.txt")
+NOT_RUNTIME = ("python", "rust", "build*", "*.md") # of its folder
 
 
 def runtime():
@@ -76,11 +76,9 @@ class Source(sdist):
 
     def make_release_tree(self, base_dir, files):
         super().make_release_tree(base_dir, files)
-        into = pathlib.Path(base_dir) / "runtime"
-        into.mkdir(exist_ok=True)
-        for pattern in SOURCES:
-            for file in runtime().glob(pattern):
-                shutil.copyfile(file, into / file.name)
+        shutil.copytree(runtime(), pathlib.Path(base_dir) / "runtime",
+                        ignore=shutil.ignore_patterns(*NOT_RUNTIME),
+                        dirs_exist_ok=True)
 
 
 class Platform(Distribution):

@@ -98,6 +98,18 @@ def test_damaged_tensors(features, tmp_path, threads):
     assert "head.weight" in str(caught.value)
 
 
+def test_damaged_among_odd_records(odd, tmp_path):
+    """Empty and aliased tensors are neither left out nor blamed."""
+    path = odd
+    for i, name in enumerate(("vocab.ids", "dec.w", "long.one", "last")):
+        t = ttsb.open(odd)[name]
+        path = changed(path, tmp_path / f"{i}.ttsb", t.offset + t.nbytes - 1)
+    with pytest.raises(ttsb.DamagedError) as caught:
+        ttsb.open(path).verify()
+    assert caught.value.tensors == ("vocab.ids", "dec.w", "dec.tied", "long.one",
+                                    "last")
+
+
 def test_damaged_padding(features, tmp_path):
     scalar = ttsb.open(features)["scalar"]
     path = changed(features, tmp_path / "a.ttsb", scalar.offset + 5, 7)

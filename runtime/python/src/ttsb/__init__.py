@@ -26,3 +26,7 @@ __all__ = [
     "PartialError", "RequirementError", "Result", "Source", "Span",
     "SystemCallError", "Tensor", "UsageError", "check", "compile", "open",
     "version"]
+
+for _name in __all__: # where users find them, in tracebacks too
+    globals()[_name].__module__ = __name__
+del _name
