@@ -83,7 +83,7 @@ def test_a_refused_capsule_keeps_the_exception(features):
     path.write_bytes(features.read_bytes())
     tensor = ttsb.open(path)["tok.weight"]
     for _ in range(3):
-        with pytest.raises(RuntimeError, match="dtype"):
+        with pytest.raises((RuntimeError, BufferError), match="dtype"):
             numpy.from_dlpack(tensor)
     assert mapped(path)
     del tensor

@@ -35,8 +35,8 @@ def test_system(tmp_path):
         ttsb.open(3.5)
 
 
-def test_paths(features):
-    os.chdir(features.parent)
+def test_paths(features, monkeypatch):
+    monkeypatch.chdir(features.parent)
     for path in (features, str(features), os.fsencode(features), features.name):
         with ttsb.open(path) as blob:
             assert blob.info.model == "features"
