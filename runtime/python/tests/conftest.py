@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 FIXTURES = ROOT / "fixtures"
 SPECS = ROOT / "specs"
 EVERY = FIXTURES / "safetensors" / "good" / "every-dtype.safetensors"
-sys.path.insert(0, str(ROOT / "tests")) # the project's own helpers
+sys.path.insert(0, str(ROOT / "tests")) # the project's own modules
 os.environ.pop("LD_PRELOAD", None) # ttswc has its own sanitizer
 
 

@@ -8,8 +8,11 @@ import unittest
 import pytest
 
 import ttsb
-from conftest import FIXTURES, SPECS, mapped
-from shipped_probes import SHIPPED
+from conftest import FIXTURES, SPECS, mapped # and the project's modules:
+import checkpoints as ck
+from moved import ulps
+from shipped_probes import SHIPPED, Bigvgan
+from test_indextts2 import Feat, Stats
 
 pytestmark = pytest.mark.torch
 try:
@@ -35,17 +38,32 @@ def value_of(tensor):
             flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b"")
 
 
-@pytest.mark.parametrize("spec,fixture,moved", SHIPPED,
-                         ids=[s[0] for s in SHIPPED])
-def test_effective_weights(tmp_path, spec, fixture, moved):
-    import checkpoints as ck
+# Spec, checkpoint, torch's weights, how the spec moves them.
+CASES = [(spec, [fixture.replace(".effective", "")], [fixture], moved)
+         for spec, fixture, moved in SHIPPED] + [
+    ("bigvgan_tiny_parametrized", ["bigvgan/bigvgan_tiny_parametrized"],
+     ["bigvgan/bigvgan_tiny.effective"], Bigvgan),
+    ("feat_tiny", ["feat/feat1_tiny", "feat/feat2_tiny"],
+     ["feat/feat1_tiny", "feat/feat2_tiny"], Feat),
+    ("w2vbert_stats_tiny", ["w2vbert/w2vbert_stats_tiny"],
+     ["w2vbert/w2vbert_stats_tiny"], Stats)]
+
+
+def file_of(name):
+    return FIXTURES / f"{name}.safetensors"
+
+
+@pytest.mark.parametrize("spec,given,torchs,moved", CASES,
+                         ids=[c[0] for c in CASES])
+def test_effective_weights(tmp_path, spec, given, torchs, moved):
     path = tmp_path / "a.ttsb"
-    ttsb.compile(SPECS / "indextts2" / f"{spec}.yaml", FIXTURES /
-                 f"{fixture.replace('.effective', '')}.safetensors", output=path)
+    ttsb.compile(SPECS / "indextts2" / f"{spec}.yaml", *map(file_of, given),
+                 output=path)
     with ttsb.open(path) as blob:
         weights = blob.state_dict()
-    want = moved(ck.read(FIXTURES / f"{fixture}.safetensors"))
-    if spec == "bigvgan_tiny": # weight norm and exp are computed
+    want = moved({name: value for file in torchs
+                  for name, value in ck.read(file_of(file)).items()})
+    if moved is Bigvgan: # weight norm and exp are computed
         close(want, weights)
     else:
         want.check(unittest.TestCase(), {
@@ -58,7 +76,6 @@ def test_effective_weights(tmp_path, spec, fixture, moved):
 
 
 def close(want, weights):
-    from moved import ulps
     assert set(weights) == set(want.want)
     for name, (dtype, shape, data) in want.want.items():
         have = value_of(weights[name])
@@ -67,11 +84,12 @@ def close(want, weights):
 
 
 def test_every_fixture_is_there():
-    """No *.effective.safetensors without a test above."""
-    assert {f"{f.parent.name}/{f.name}" for f in
-            FIXTURES.glob("*/*.effective.safetensors")} == {
-        f"{fixture}.safetensors" for _, fixture, _ in SHIPPED
-        if fixture.endswith(".effective")}
+    """No reduced spec and no *.effective.safetensors without a test above,
+    but for the spec that joins the others."""
+    assert {f.stem for f in (SPECS / "indextts2").glob("*_tiny*.yaml")} == {
+        case[0] for case in CASES} | {"pipeline_tiny"}
+    assert set(FIXTURES.glob("*/*.effective.safetensors")) == {
+        file_of(f) for case in CASES for f in case[2] if "effective" in f}
 
 
 def test_every_dtype(every):
