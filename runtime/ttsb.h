@@ -43,6 +43,10 @@
 
 #ifdef __cplusplus
 extern "C" {
+/* A function that is called like its struct hides the struct's constructor,
+ * which is of no use here. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 #endif
 
 /* The library's version; the container's is in struct ttsb_info. */
@@ -454,6 +458,7 @@ TTSB_API const char *ttsb_status_text(int32_t status);
 TTSB_API const char *ttsb_version(void);
 
 #ifdef __cplusplus
+#pragma GCC diagnostic pop
 }
 #endif
 
