@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
 """A blob as a mapping: what is in it, and what its index says."""
+import copy
+import gc
 import json
 import os
+import pickle
 import re
 import subprocess
 
 import pytest
 
 import ttsb
+from conftest import mapped
+from ttsb import _meta
 
 
 @pytest.fixture
@@ -101,6 +106,24 @@ def test_lineage(blob):
         assert blob.lineage(name).name == name
 
 
+@pytest.mark.parametrize("meta", [
+    {}, {"format": 2}, {"format": 1}, {"format": 1, "sources": [], "tensors": []},
+    {"format": 1, "sources": 1, "tensors": [{"name": "scalar"}]},
+    {"format": 1, "sources": [], "tensors": [{"name": "another"}] * 19},
+    {"format": 1, "sources": [], "tensors": [[]] * 19}])
+def test_lineage_of_another_format(features, meta):
+    blob = ttsb.open(features)
+    blob._meta = meta
+    with pytest.raises(ValueError, match="META"):
+        blob.lineage("scalar")
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"\xff", b"[" * 100000])
+def test_meta_that_is_none(raw):
+    with pytest.raises(ValueError):
+        _meta.parse(raw)
+
+
 def test_require(blob):
     info = blob.info
     blob.require()
@@ -159,6 +182,41 @@ def test_closed(features):
                 lambda: blob.constants, lambda: list(blob), blob.__enter__):
         with pytest.raises(ValueError, match="closed"):
             ask()
+
+
+def test_closed_is_closed_to_its_names_too(features):
+    """Also if they were asked for before."""
+    with ttsb.open(features) as blob:
+        names = list(blob)
+    for ask in (lambda: list(blob), lambda: names[0] in blob, lambda: blob.get("scalar")):
+        with pytest.raises(ValueError, match="closed"):
+            ask()
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_closed_while_a_call_runs(features, threads):
+    """The call keeps the file until its end."""
+    blob = ttsb.open(features)
+    blob.verify(threads, progress=lambda done, count: blob.close())
+    assert blob.closed and not mapped(features)
+
+
+def test_copies_share_the_file(features):
+    """And close it once; a pickle would have an address of this process."""
+    blob = ttsb.open(features)
+    want = blob["scalar"].tobytes()
+    kept = [copy.copy(blob["scalar"]), copy.deepcopy(blob["scalar"]),
+            copy.deepcopy({"a": blob})["a"]["scalar"], copy.copy(blob)["scalar"]]
+    for o in (blob, blob["scalar"]):
+        with pytest.raises(TypeError, match="not pickled"):
+            pickle.dumps(o)
+    blob.close()
+    del blob, o
+    gc.collect()
+    assert [t.tobytes() for t in kept] == [want] * 4
+    del kept
+    gc.collect()
+    assert not mapped(features)
 
 
 def test_version():

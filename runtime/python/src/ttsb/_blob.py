@@ -80,7 +80,8 @@ class Blob(AbstractMapping[str, Tensor]):
     Absent and missing tensors are in it; their `absent` or `missing` is True
     and they have no bytes. A context manager: leaving it closes the blob. What
     it handed out before stays valid; the file stays mapped until the last of
-    that is gone. All methods but close() may run in many threads."""
+    that is gone. All methods may run in many threads, and one that runs while
+    another thread closes the blob comes to its end."""
 
     def __init__(self, path: PathLike, copy: bool = False,
                  partial: bool = False, track: bool = False) -> None:
@@ -104,6 +105,8 @@ class Blob(AbstractMapping[str, Tensor]):
 
     @property
     def _handle(self) -> Handle:
+        """Who calls C keeps this until the call is over: close() may come from
+        another thread, or out of what `progress` does."""
         if self._open is None:
             raise ValueError("the blob is closed")
         return self._open
@@ -139,8 +142,8 @@ class Blob(AbstractMapping[str, Tensor]):
     # ---- what it is ----
 
     def _read_info(self) -> Info:
-        c = CInfo()
-        status = library().ttsb_info(self._handle.pointer, ctypes.byref(c))
+        c, handle = CInfo(), self._handle
+        status = library().ttsb_info(handle.pointer, ctypes.byref(c))
         if status != 0:
             raise error_of(status)
         return Info(text_of(c.model), c.revision, bytes(c.contract_id).hex(),
@@ -157,10 +160,10 @@ class Blob(AbstractMapping[str, Tensor]):
     def groups(self) -> Mapping[str, Group]:
         """The groups by name, in load order."""
         found: Dict[str, Group] = {}
+        handle = self._handle
         for i in range(self._info.group_count):
             g = CGroup()
-            status = library().ttsb_group_at(self._handle.pointer, i,
-                                             ctypes.byref(g))
+            status = library().ttsb_group_at(handle.pointer, i, ctypes.byref(g))
             if status != 0:
                 raise error_of(status)
             name = text_of(g.name)
@@ -172,7 +175,8 @@ class Blob(AbstractMapping[str, Tensor]):
     @property
     def constants(self) -> Mapping[str, Constant]:
         """The spec's constants by name: int, float, str, or a list of them."""
-        return MappingProxyType(constants_of(self._handle.pointer,
+        handle = self._handle
+        return MappingProxyType(constants_of(handle.pointer,
                                              self._info.constant_count))
 
     def require(self, model: Optional[str] = None,
@@ -192,9 +196,9 @@ class Blob(AbstractMapping[str, Tensor]):
         need = CRequirement(revision_min=low, revision_max=high)
         need.model = None if model is None else model.encode("utf-8")
         need.contract_id = None if contract_id is None else _id_bytes(contract_id)
-        error = CError()
+        error, handle = CError(), self._handle
         status = library().ttsb_require(
-            self._handle.pointer, ctypes.byref(need), ctypes.byref(error))
+            handle.pointer, ctypes.byref(need), ctypes.byref(error))
         if status != 0:
             raise error_of(status, error)
 
@@ -208,8 +212,8 @@ class Blob(AbstractMapping[str, Tensor]):
 
     def _names(self) -> Dict[str, int]:
         """Indices by name, in file order."""
+        handle = self._handle
         if self._index is None:
-            handle = self._handle
             self._index = {text_of(handle.tensor_at(i).name): i
                            for i in range(self._info.tensor_count)}
         return self._index
@@ -219,15 +223,15 @@ class Blob(AbstractMapping[str, Tensor]):
 
     def __getitem__(self, name: str) -> Tensor:
         """The tensor with this name, in O(log n); NotFound if there is none."""
-        tensor, error = CTensor(), CError()
+        tensor, error, handle = CTensor(), CError(), self._handle
         status = library().ttsb_find(
-            self._handle.pointer, self._name_bytes(name),
-            ctypes.byref(tensor), ctypes.byref(error))
+            handle.pointer, self._name_bytes(name), ctypes.byref(tensor),
+            ctypes.byref(error))
         if status not in (0, 3, 4): # an absent and a missing one are described
             raise error_of(status, error)
         if self._used is not None:
             self._used.add(tensor.index)
-        return Tensor(self._handle, tensor)
+        return Tensor(handle, tensor)
 
     def _name_bytes(self, name: str) -> bytes:
         if not isinstance(name, str):
@@ -251,9 +255,9 @@ class Blob(AbstractMapping[str, Tensor]):
     def digest(self, name: str) -> str:
         """The tensor digest of FORMAT.md section 5, 32 hex digits, out of the
         index: it proves nothing about the bytes before verify() has."""
-        digest = (ctypes.c_uint8 * 16)()
+        digest, handle = (ctypes.c_uint8 * 16)(), self._handle
         status = library().ttsb_tensor_digest(
-            self._handle.pointer, self._index_of(name), digest)
+            handle.pointer, self._index_of(name), digest)
         if status != 0:
             raise error_of(status)
         return bytes(digest).hex()
@@ -282,16 +286,16 @@ class Blob(AbstractMapping[str, Tensor]):
         """META, the lineage, as FORMAT.md section 10 has it; read once. Its hash
         is checked before: DamagedError. ValueError if it is no such object."""
         if self._meta is None:
-            self._verify_rest()
-            base = self._base()
+            handle = self._handle
+            self._verify_rest(handle)
+            base = self._base(handle)
             found = _meta.place(ctypes.string_at(base, _meta.SUPERBLOCK))
             offset, size = found if found is not None else (0, 0)
             self._meta = _meta.parse(ctypes.string_at(base + offset, size))
         return self._meta
 
-    def _base(self) -> int:
+    def _base(self, handle: Handle) -> int:
         """The address of the file's first byte."""
-        handle = self._handle
         for i in range(self._info.tensor_count):
             c = handle.tensor_at(i)
             if c.data is not None:
@@ -299,19 +303,22 @@ class Blob(AbstractMapping[str, Tensor]):
         raise ValueError("without a tensor that has data the blob has no address")
 
     def lineage(self, name: str) -> _meta.Lineage:
-        """What the tensor was made from, and how; out of META."""
-        meta = self.meta
-        if self._sources is None:
-            self._sources = _meta.sources_of(meta)
-        entry = meta["tensors"][self._index_of(name)]
-        return _meta.lineage_of(entry, self._sources)
+        """What the tensor was made from, and how; out of META. ValueError if it
+        is not as FORMAT.md section 10 has it."""
+        index, meta = self._index_of(name), self.meta
+        try:
+            if self._sources is None:
+                self._sources = _meta.sources_of(meta)
+            return _meta.lineage_of(name, meta["tensors"][index], self._sources)
+        except (AttributeError, LookupError, TypeError) as error:
+            raise ValueError(f"META is not of its format: {error!r}") from error
 
     # ---- proof ----
 
-    def _verify_rest(self) -> None:
+    @staticmethod
+    def _verify_rest(handle: Handle) -> None:
         error = CError()
-        status = library().ttsb_verify_rest(self._handle.pointer,
-                                            ctypes.byref(error))
+        status = library().ttsb_verify_rest(handle.pointer, ctypes.byref(error))
         if status != 0:
             raise error_of(status, error)
 
@@ -331,28 +338,27 @@ class Blob(AbstractMapping[str, Tensor]):
         elif not 1 <= count <= MAX_THREADS:
             raise ValueError(f"threads are 1 to {MAX_THREADS}")
         raised: List[BaseException] = []
-        error = CError()
+        error, handle = CError(), self._handle
         status = library().ttsb_verify(
-            self._handle.pointer, count, _c_progress(progress, raised),
+            handle.pointer, count, _c_progress(progress, raised),
             ctypes.byref(error))
         if raised:
             raise raised[0]
         if status != 0:
-            raise self._damage(status, error)
+            raise self._damage(handle, status, error)
 
-    def _damage(self, status: int, error: CError) -> Exception:
+    def _damage(self, handle: Handle, status: int, error: CError) -> Exception:
         index = tensor_index(error)
-        name = None if index is None else \
-            text_of(self._handle.tensor_at(index).name)
+        name = None if index is None else text_of(handle.tensor_at(index).name)
         exception = error_of(status, error, name)
         if isinstance(exception, DamagedError) and status in _DAMAGED_PAYLOAD:
-            exception.tensors = tuple(self._damaged())
+            exception.tensors = tuple(self._damaged(handle))
         return exception
 
-    def _damaged(self) -> Iterator[str]:
+    def _damaged(self, handle: Handle) -> Iterator[str]:
         """The names of all tensors whose own pieces, or the padding behind
         them, are not as they were written."""
-        lib, handle = library(), self._handle
+        lib = library()
         for i in range(self._info.tensor_count):
             c = handle.tensor_at(i)
             status = lib.ttsb_verify_range(

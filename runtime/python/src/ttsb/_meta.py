@@ -48,7 +48,10 @@ def place(superblock: bytes) -> Optional[Tuple[int, int]]:
 
 def parse(raw: bytes) -> Dict[str, Any]:
     """The object. ValueError if it is none: not of this format."""
-    meta = json.loads(raw.decode("utf-8"))
+    try:
+        meta = json.loads(raw.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("META is nested too deeply") from None
     if not isinstance(meta, dict):
         raise ValueError("META is no object")
     return meta
@@ -68,7 +71,10 @@ def sources_of(meta: Dict[str, Any]) -> Dict[str, Source]:
     return found
 
 
-def lineage_of(entry: Dict[str, Any], sources: Dict[str, Source]) -> Lineage:
-    """What META says of one record."""
-    return Lineage(entry["name"], tuple(entry["axes"]), entry["value"],
+def lineage_of(name: str, entry: Dict[str, Any],
+               sources: Dict[str, Source]) -> Lineage:
+    """What META says of the record with this name, which `entry` is about."""
+    if entry["name"] != name:
+        raise ValueError(f"META has {entry['name']!r} in the place of {name!r}")
+    return Lineage(name, tuple(entry["axes"]), entry["value"],
                    tuple(sources[name] for name in entry["sources"]))

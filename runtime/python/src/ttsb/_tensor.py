@@ -32,6 +32,15 @@ class Handle:
         done = weakref.finalize(self, library().ttsb_close, pointer)
         done.atexit = False
 
+    def __deepcopy__(self, memo: Dict[int, Any]) -> "Handle":
+        """Itself: what it leads to never changes."""
+        return self
+
+    def __reduce__(self) -> Any:
+        """Not pickled: the address means nothing to another process."""
+        raise TypeError("a blob is this process's mapping and is not pickled: "
+                        "open its path in the other process, or send numpy()")
+
     def tensor_at(self, index: int) -> CTensor:
         tensor, error = CTensor(), CError()
         status = library().ttsb_tensor_at(self.pointer, index,
