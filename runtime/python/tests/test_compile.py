@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The compiler, called from Python, with its findings as objects."""
 import os
+import pickle
 import stat
 
 import pytest
@@ -38,6 +39,9 @@ def test_errors(tmp_path):
     assert error.errors[0].helps[0].edit is None and error.errors[0].notes
     assert "error[E0301]" in str(error)
     assert set(error.errors) <= set(error.diagnostics)
+    again = pickle.loads(pickle.dumps(error)) # out of a pool of processes
+    assert (again.returncode, again.diagnostics, again.report, str(again)) == (
+        error.returncode, error.diagnostics, error.report, str(error))
 
 
 def test_edits(tmp_path):

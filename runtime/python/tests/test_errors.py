@@ -2,6 +2,7 @@
 """What fails says what, as the right exception."""
 import errno
 import os
+import pickle
 import subprocess
 import sys
 
@@ -55,6 +56,21 @@ def test_bad_files(features, tmp_path, at, byte, name, kind):
     assert error.name == name and error.text in str(error)
     assert error.field and error.found != error.expected
     assert not isinstance(error, (OSError, KeyError))
+
+
+def test_pickled(features, tmp_path):
+    """As out of the workers of concurrent.futures."""
+    path = changed(features, tmp_path / "bad.ttsb", 65536)
+    blob = ttsb.open(features)
+    for ask in (lambda: ttsb.open(tmp_path / "no"), lambda: blob["no"],
+                lambda: blob.require(model="no"), ttsb.open(path).verify):
+        with pytest.raises(ttsb.Error) as caught:
+            ask()
+        error = caught.value
+        again = pickle.loads(pickle.dumps(error))
+        assert type(again) is type(error) and str(again) == str(error)
+        assert vars(again) == vars(error) and again.args == error.args
+        assert getattr(again, "errno", 0) == getattr(error, "errno", 0)
 
 
 def test_short(tmp_path):

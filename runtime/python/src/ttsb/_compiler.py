@@ -97,6 +97,10 @@ class CompileError(Exception):
         super().__init__("\n".join(errors) or report.strip() or
                          f"ttswc ended with {returncode}")
 
+    def __reduce__(self) -> Any:
+        """As it was made; the text alone, which args has, would not do."""
+        return type(self), (self.returncode, self.diagnostics, self.report)
+
     @property
     def errors(self) -> Tuple[Diagnostic, ...]:
         """The errors alone."""

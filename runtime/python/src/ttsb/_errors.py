@@ -40,10 +40,21 @@ class Error(Exception):
         for key, value in details.items():
             setattr(self, key, value)
 
+    def __reduce__(self) -> Any:
+        """As it is, out of another process too; errno is no member of vars()."""
+        details = dict(vars(self))
+        if isinstance(self, OSError):
+            details["errno"] = self.errno
+        return _again, (type(self), details)
+
     def __str__(self) -> str:
         if self.filename is None:
             return self.text
         return f"{self.filename}: {self.text}"
+
+
+def _again(kind: Type[Error], details: Dict[str, Any]) -> Error:
+    return kind(details.pop("text"), details.pop("status"), **details)
 
 
 class CallError(Error):
