@@ -85,7 +85,7 @@ class Rust(unittest.TestCase):
         return [count for count, _ in counts]
 
     def test_built_from_the_tree(self):
-        done = self.cargo("test")
+        done = self.cargo("test", "--", "--include-ignored")
         self.assertNotIn("warning", done.stderr)
         # Units, two files, examples without tests, the documentation's.
         unit, *_, documented = counts = self.passed(done)
@@ -102,11 +102,24 @@ class Rust(unittest.TestCase):
         self.assertIn("gate.weight: f16 [3, 8], 48 bytes", out)
         self.assertIn("mask: Candle has no BOOL", out)
 
+    def test_as_a_newcomer_types_it(self):
+        """`cargo test`, without what this program has made: it passes, and names
+        what it leaves out."""
+        made = ("TTSB_TEST_BLOB", "TTSB_TEST_TENSORS", "TTSB_TEST_BLOBS")
+        env = {name: self.env.pop(name) for name in made}
+        self.addCleanup(self.env.update, env)
+        out = self.cargo("test").stdout
+        left = re.findall(r"^test (\w+) \.\.\. ignored, wants (\w+)", out, re.M)
+        self.assertEqual(sorted(left), [
+            ("right_hashes_over_wrong_bytes", "TTSB_TEST_BLOBS"),
+            ("tensors_are_those_of_the_exporter", "TTSB_TEST_TENSORS")])
+
     def test_linked_with_the_library(self):
         """TTSB_LIB_DIR: nothing is compiled, and what runs is libttsb.so."""
         env = {"TTSB_LIB_DIR": str(LIBRARY.parent), "CC": "/nonexistent",
                "LD_LIBRARY_PATH": str(LIBRARY.parent)}
-        counts = self.passed(self.cargo("test", "--tests", target="rust-linked",
+        counts = self.passed(self.cargo("test", "--tests", "--",
+                                        "--include-ignored", target="rust-linked",
                                         **env))
         self.assertGreaterEqual(sum(counts), 24)
 
