@@ -64,6 +64,8 @@ DLManagedTensorVersioned *ttsb__dlpack_of(const struct ttsb_tensor *tensor,
                                           const struct ttsb__shared *shared)
 {
     struct lent *e = calloc(1, sizeof(*e));
+    /* The standard wants NULL of a tensor without elements. */
+    void *data = tensor->size == 0 ? NULL : (void *)(uintptr_t)shared->data;
     if (e == NULL)
         return NULL;
     e->shared = *shared;
@@ -72,7 +74,7 @@ DLManagedTensorVersioned *ttsb__dlpack_of(const struct ttsb_tensor *tensor,
     e->managed.manager_ctx = e;
     e->managed.deleter = delete_lent;
     e->managed.flags = DLPACK_FLAG_BITMASK_READ_ONLY;
-    e->managed.dl_tensor = (DLTensor){.data = (void *)(uintptr_t)shared->data,
+    e->managed.dl_tensor = (DLTensor){.data = data,
                                       .device = shared->device,
                                       .ndim = (int32_t)tensor->rank,
                                       .dtype = types[tensor->dtype],

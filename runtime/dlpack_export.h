@@ -4,8 +4,8 @@
  *
  * In: a tensor's description, where its bytes are, and how their owner is told
  * that they are no longer needed. Out: DLPack's struct. Invariant: one
- * allocation, which the deleter frees after it has told the owner; no public
- * call of libttsb is used, so that ttsb_cuda is built of this file, too.
+ * allocation, which the deleter frees after it has told the owner. On which
+ * device the memory is and what owns it is the caller's affair.
  */
 #ifndef TTSB_DLPACK_EXPORT_H
 #define TTSB_DLPACK_EXPORT_H

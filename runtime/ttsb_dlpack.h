@@ -24,11 +24,12 @@ extern "C" {
 struct DLManagedTensorVersioned;
 
 /* Describes the tensor with this index on the host, for DLPack 1.x: version
- * 1.1, READ_ONLY set, byte_offset 0, compact strides in elements (never NULL).
- * Elements below 8 bits are packed, as in the file. *out is the caller's and
- * must be given back by its deleter, from any thread, once; it may outlive
- * ttsb_close. Of a blob in the caller's memory (ttsb_open_memory without
- * TTSB_OPEN_COPY) that memory must stay until then, too.
+ * 1.1, READ_ONLY set, byte_offset 0, compact strides in elements (never NULL),
+ * data NULL if a size is 0. Elements below 8 bits are packed, as in the file.
+ * *out is the caller's and must be given back by its deleter, from any thread,
+ * once; it may outlive ttsb_close. Of a blob in the caller's memory
+ * (ttsb_open_memory without TTSB_OPEN_COPY) that memory must stay until then,
+ * too.
  *
  * This is the one call after open that allocates: some 200 bytes. Fails with
  * TTSB_BAD_ARGUMENT (a NULL), TTSB_OUT_OF_RANGE, TTSB_ABSENT and TTSB_MISSING
