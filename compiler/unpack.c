@@ -195,35 +195,42 @@ static struct ttsb_blob *open_restored(const struct unpacking *u,
     return blob;
 }
 
+static void name_range(struct unpacking *u, struct naming *n, uint32_t i,
+                       const char *why)
+{
+    const struct packed_range r = packed_range_at(&u->packed, i);
+    struct diag_item *item =
+        diag_add_file(&u->r->diag, "E0712", str_c(u->args->positional[0]), r.at,
+                      "range %" PRIu32 " of %" PRIu32 " is damaged: %s", i,
+                      u->packed.head.count, why);
+    say_tensors(u, item, n, &r);
+}
+
 static bool name_damage(struct unpacking *u)
 {
     struct ttsb_blob *blob = open_restored(u, NULL);
     struct ttsb_info info = {.struct_size = sizeof info};
     struct naming naming = {.blob = blob};
     const uint8_t *bytes;
-    uint32_t named = 0;
+    uint32_t found = 0;
     if (!unpacker_open(&u->unpackers[0])) {
         ttsb_close(blob);
         return cannot_write(u, ENOMEM);
     }
     if (ttsb_info(blob, &info) == TTSB_OK)
         naming.count = info.tensor_count;
-    for (uint32_t i = 0; i < u->packed.head.count && named < MAX_NAMED; i++) {
-        const struct packed_range r = packed_range_at(&u->packed, i);
+    for (uint32_t i = 0; i < u->packed.head.count; i++) {
         const char *why =
             restore_range(&u->packed, i, &u->unpackers[0], &bytes);
-        struct diag_item *item;
-        if (why == NULL)
-            continue;
-        item = diag_add_file(&u->r->diag, "E0712",
-                             str_c(u->args->positional[0]), r.at,
-                             "range %" PRIu32 " of %" PRIu32 " is damaged: %s",
-                             i, u->packed.head.count, why);
-        say_tensors(u, item, &naming, &r);
-        named++;
+        if (why != NULL && found++ < MAX_NAMED)
+            name_range(u, &naming, i, why);
     }
     ttsb_close(blob);
-    if (named == 0)
+    if (found > MAX_NAMED)
+        diag_add_file(&u->r->diag, "E0712", str_c(u->args->positional[0]),
+                      DIAG_NO_OFFSET, "%" PRIu32 " more ranges are damaged",
+                      found - MAX_NAMED);
+    if (found == 0)
         diag_add_file(&u->r->diag, "E0705", str_c(u->args->positional[0]),
                       DIAG_NO_OFFSET, "the file changed while it was read");
     return false;

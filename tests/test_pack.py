@@ -412,6 +412,17 @@ class Lies(Packing):
             self.assertIn(f"range {i} of {self.last + 1} is damaged", err)
         self.assertIn("in tensor `f32` and the next 3", err)
 
+    def test_more_damage_than_is_named(self):
+        data = bytes(1003 * packed.CELL)
+        blob = make_blob.build("m", [group(
+            "g", "device", 256, tensor("t", "u8", [len(data)], data=data))], {})
+        changed = packed.write(blob, [packed.CELL] * (len(blob) // packed.CELL))
+        for r in packed.ranges(changed):
+            if r["offset"] >= len(blob) - len(data):
+                changed[r["at"] + 12] ^= 1 # the one byte of its block
+        err = self.refused(changed, "error[E0712]: 3 more ranges are damaged\n")
+        self.assertEqual(err.count("is damaged"), 1000)
+
     def test_same_words_with_any_threads(self):
         data = bytearray(self.good)
         for r in packed.ranges(self.good)[1:]:
