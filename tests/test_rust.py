@@ -62,7 +62,8 @@ class Rust(unittest.TestCase):
         listed.write_text("".join(f"{name}\t{dtype}\t{shape}\t{raw.hex()}\n"
                                   for name, (dtype, shape, raw) in cls.tensors.items()))
         make_blobs(cls.dir / "blobs")
-        cls.env = {**os.environ, "CC": CC, "TTSB_TEST_BLOB": str(cls.blob),
+        # CC with an argument, as ccache's users have it.
+        cls.env = {**os.environ, "CC": f"{CC} -Wall", "TTSB_TEST_BLOB": str(cls.blob),
                    "TTSB_TEST_TENSORS": str(listed),
                    "TTSB_TEST_BLOBS": str(cls.dir / "blobs")}
         for name in ("TTSB_LIB_DIR", "TTSB_SOURCE_DIR"):

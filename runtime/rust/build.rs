@@ -31,13 +31,14 @@ fn main() {
     compile();
 }
 
-/// The value of NAME_TARGET, of NAME, or none.
+/// The value of NAME_TARGET, of NAME, or none; an empty one is none.
 fn variable(name: &str) -> Option<String> {
     let target = cargo("TARGET").replace('-', "_");
     let special = format!("{}_{}", name, target);
     println!("cargo:rerun-if-env-changed={}", special);
     println!("cargo:rerun-if-env-changed={}", name);
-    env::var(special).or_else(|_| env::var(name)).ok()
+    let set = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
+    set(&special).or_else(|| set(name))
 }
 
 /// What cargo always sets.
@@ -119,8 +120,16 @@ fn tool(name: &str) -> String {
     }
 }
 
+/// CC as shells use it: a program, or one with its first arguments.
+fn words(program: String) -> Vec<String> {
+    if Path::new(&program).exists() {
+        return vec![program];
+    }
+    program.split_whitespace().map(String::from).collect()
+}
+
 struct Compiler {
-    program: String,
+    program: Vec<String>,
     flags: Vec<OsString>,
 }
 
@@ -140,7 +149,7 @@ impl Compiler {
             flags.extend(more.split_whitespace().map(OsString::from));
         }
         Compiler {
-            program: variable("CC").unwrap_or_else(|| tool("cc")),
+            program: words(variable("CC").unwrap_or_else(|| tool("cc"))),
             flags,
         }
     }
@@ -154,7 +163,8 @@ impl Compiler {
             "hash_avx512" => &["-O2", "-mavx512f"],
             _ => &["-Os"],
         };
-        run(Command::new(&self.program)
+        run(Command::new(&self.program[0])
+            .args(&self.program[1..])
             .args(special)
             .args(&self.flags)
             .arg("-c")
