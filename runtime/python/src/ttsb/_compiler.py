@@ -190,7 +190,7 @@ def _arguments(spec: Path, checkpoints: Sequence[Path],
         line += ["--jobs", str(jobs)]
     if partial:
         line.append("--allow-partial-weights")
-    return [*line, "--", os.fspath(spec), *map(os.fspath, checkpoints)]
+    return [*line, "--", os.fspath(spec), *(os.fspath(c) for c in checkpoints)]
 
 
 def compile(spec: Path, *checkpoints: Path, output: Path,

@@ -179,7 +179,7 @@ def new_capsule() -> Any:
 
 def version() -> str:
     """The version of libttsb."""
-    return library().ttsb_version().decode()
+    return text_of(library().ttsb_version())
 
 
 def text_of(raw: Optional[bytes]) -> str:
