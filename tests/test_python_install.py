@@ -86,6 +86,20 @@ class Install(unittest.TestCase):
     def test_from_the_tree(self):
         self.uses("./runtime/python")
 
+    def test_what_the_build_needs(self):
+        """Said where cmake is missing, and where it finds no compiler or header."""
+        package, tools = self.tree / "runtime" / "python", self.dir / "bin"
+        tools.mkdir()
+        for makes in (lambda f: None, lambda f: f.symlink_to("/bin/false")):
+            makes(tools / "cmake")
+            done = subprocess.run(
+                [sys.executable, "setup.py", "-q", "build_py", "-d", self.dir],
+                cwd=package, env=dict(self.build_env, PATH=str(tools)),
+                capture_output=True, text=True)
+            self.assertEqual(done.returncode, 1, done)
+            self.assertIn("ttsb: the build needs cmake 3.25", done.stderr)
+            self.assertNotIn("Traceback", done.stderr)
+
     def test_from_a_source_distribution(self):
         """It carries the C files; the wheel of it is for any Python 3."""
         package = self.tree / "runtime" / "python"

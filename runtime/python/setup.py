@@ -39,8 +39,9 @@ def cmake(source, build, target, *options):
                         "-DCMAKE_BUILD_TYPE=Release", *options], check=True)
         subprocess.run(["cmake", "--build", build, "--target", target],
                        check=True)
-    except FileNotFoundError:
-        sys.exit("ttsb: the build needs cmake 3.25 or newer, a C compiler and "
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        sys.exit(f"ttsb: {error}\n"
+                 "ttsb: the build needs cmake 3.25 or newer, a C compiler and "
                  "xxhash.h (Debian: cmake build-essential libxxhash-dev)")
 
 
