@@ -10,6 +10,7 @@ import pytest
 
 import ttsb
 from conftest import mapped
+from ttsb import _dlpack
 
 
 @pytest.fixture
@@ -62,6 +63,20 @@ def test_copies_may_be_written(features, name):
     assert copy.ctypes.data % 64 == 0
     assert numpy.array_equal(copy, tensor.numpy())
     copy[...] = 0
+
+
+@pytest.mark.parametrize("asked", [
+    {"max_version": (1, 0)}, {"max_version": (1, 0), "copy": True}, {"copy": True}])
+def test_no_elements_no_address(odd, asked):
+    """The standard: data is NULL then."""
+    tensor = ttsb.open(odd)["none.rows"]
+    capsule = tensor.__dlpack__(**asked)
+    get = ctypes.pythonapi["PyCapsule_GetPointer"]
+    get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    kind = _dlpack._Versioned if "max_version" in asked else _dlpack._Legacy
+    shown = kind.from_address(get(capsule, name_of(capsule))).tensor
+    assert tensor.shape == (0, 4) == tuple(shown.shape[:shown.ndim])
+    assert shown.data is None
 
 
 def test_an_old_consumer_takes_a_copy(tensor):

@@ -88,8 +88,10 @@ def _block(source: _Tensor, nbytes: int, head: int) -> Tuple[int, _Tensor]:
         shape[i], strides[i] = source.shape[i], source.strides[i]
     data = address + head + 2 * axes
     data += -data % _ALIGN
-    ctypes.memmove(data, source.data, nbytes)
-    tensor = _Tensor(data, CPU[0], CPU[1], source.ndim, source.dtype)
+    if nbytes > 0:
+        ctypes.memmove(data, source.data, nbytes)
+    tensor = _Tensor(data if nbytes > 0 else None, CPU[0], CPU[1], source.ndim,
+                     source.dtype)
     tensor.shape = ctypes.cast(shape, POINTER(c_int64))
     tensor.strides = ctypes.cast(strides, POINTER(c_int64))
     return address, tensor
