@@ -40,7 +40,7 @@ static const char *const keywords[] = {
     /* macros that are everywhere */
     "NULL", "EOF", "errno", "stdin", "stdout", "stderr", "linux", "unix",
     "__func__", "__FILE__", "__LINE__", "__DATE__", "__TIME__",
-    /* <stdint.h>, <stddef.h>: what a header includes itself */
+    /* <stdint.h>, <stddef.h>, <string.h>: what a header includes itself */
     "SIZE_MAX", "PTRDIFF_MAX", "PTRDIFF_MIN", "INTMAX_MAX", "INTMAX_MIN",
     "UINTMAX_MAX", "INTPTR_MAX", "INTPTR_MIN", "UINTPTR_MAX", "INT8_MAX",
     "INT8_MIN", "INT8_C", "INT16_MAX", "INT16_MIN", "INT16_C", "INT32_MAX",
@@ -49,6 +49,22 @@ static const char *const keywords[] = {
     "UINT64_MAX", "UINT64_C", "INTMAX_C", "UINTMAX_C", "WCHAR_MAX",
     "WCHAR_MIN", "WINT_MAX", "WINT_MIN", "SIG_ATOMIC_MAX", "SIG_ATOMIC_MIN",
     "offsetof",
+    "INT_LEAST8_MAX", "INT_LEAST8_MIN", "INT_LEAST16_MAX", "INT_LEAST16_MIN",
+    "INT_LEAST32_MAX", "INT_LEAST32_MIN", "INT_LEAST64_MAX", "INT_LEAST64_MIN",
+    "INT_FAST8_MAX", "INT_FAST8_MIN", "INT_FAST16_MAX", "INT_FAST16_MIN",
+    "INT_FAST32_MAX", "INT_FAST32_MIN", "INT_FAST64_MAX", "INT_FAST64_MIN",
+    "UINT_LEAST8_MAX", "UINT_LEAST16_MAX", "UINT_LEAST32_MAX",
+    "UINT_LEAST64_MAX", "UINT_FAST8_MAX", "UINT_FAST16_MAX", "UINT_FAST32_MAX",
+    "UINT_FAST64_MAX", "INT8_WIDTH", "INT16_WIDTH", "INT32_WIDTH",
+    "INT64_WIDTH", "INT_LEAST8_WIDTH", "INT_LEAST16_WIDTH",
+    "INT_LEAST32_WIDTH", "INT_LEAST64_WIDTH", "INT_FAST8_WIDTH",
+    "INT_FAST16_WIDTH", "INT_FAST32_WIDTH", "INT_FAST64_WIDTH", "INTMAX_WIDTH",
+    "INTPTR_WIDTH", "UINT8_WIDTH", "UINT16_WIDTH", "UINT32_WIDTH",
+    "UINT64_WIDTH", "UINT_LEAST8_WIDTH", "UINT_LEAST16_WIDTH",
+    "UINT_LEAST32_WIDTH", "UINT_LEAST64_WIDTH", "UINT_FAST8_WIDTH",
+    "UINT_FAST16_WIDTH", "UINT_FAST32_WIDTH", "UINT_FAST64_WIDTH",
+    "UINTMAX_WIDTH", "UINTPTR_WIDTH", "PTRDIFF_WIDTH", "SIZE_WIDTH",
+    "SIG_ATOMIC_WIDTH", "WCHAR_WIDTH", "WINT_WIDTH", "strdupa", "strndupa",
     /* <limits.h>, <float.h>, <stdio.h>, <stdlib.h>, <math.h>, <time.h> */
     "CHAR_BIT", "CHAR_MAX", "CHAR_MIN", "SCHAR_MAX", "SCHAR_MIN", "UCHAR_MAX",
     "SHRT_MAX", "SHRT_MIN", "USHRT_MAX", "INT_MAX", "INT_MIN", "UINT_MAX",
@@ -79,6 +95,13 @@ bool members_taken(struct str s)
     return false;
 }
 
+/* Predefined macros and compilers' own keywords are among these. */
+static bool is_reserved(struct str s)
+{
+    return s.n >= 2 && s.p[0] == '_' &&
+           (s.p[1] == '_' || isupper((unsigned char)s.p[1]));
+}
+
 /* What is wrong with a component, or NULL. */
 static const char *component_fault(struct str c, bool first)
 {
@@ -92,6 +115,9 @@ static const char *component_fault(struct str c, bool first)
     if (members_taken(c))
         return "it is a keyword of C, C++, CUDA, Rust or Python, or a common "
                "macro";
+    if (is_reserved(c))
+        return "C and C++ reserve names that begin with `__`, or with `_` and "
+               "a capital";
     if (c.n >= 5 && strncasecmp(c.p, "ttsb_", 5) == 0)
         return "names that begin with `ttsb_` are ttsb.h's";
     return NULL;

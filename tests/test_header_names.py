@@ -9,6 +9,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,8 @@ CONSTANTS = ["a", "a_b_rank", "a_axis_k", "model", "tensor_count", "group_b", "x
 GROUPS = ["main", "Main", "count", "b", "b_size", "a_index"]
 WORD = ["DTYPE", "RANK", "GROUP", "SIZE", "INDEX", "OFFSET"]
 SPECS = 150
+LANGUAGES = (("gcc", "c11"), ("gcc", "gnu11"), ("clang", "gnu11"), ("g++", "gnu++17"),
+             ("clang++", "c++17"))
 
 
 def make(rng):
@@ -98,6 +101,28 @@ class Names(unittest.TestCase):
                 if not bad:
                     self.accepted(folder, seed)
         self.assertGreater(min(outcomes[True], outcomes[False]), SPECS // 5)
+
+    def test_macros_of_c_are_refused(self):
+        """All that a compiler has defined by the end of a generated header: a
+        member of this name would be replaced, a constant's macro redefined."""
+        macros = set()
+        for compiler, standard in LANGUAGES:
+            self.assertIsNotNone(shutil.which(compiler), "tests/install.sh test")
+            done = subprocess.run(
+                [compiler, f"-std={standard}", "-dM", "-E",
+                 *(["-x", "c++"] if "++" in compiler else ["-x", "c"]),
+                 f"-I{ck.ROOT / 'runtime'}", "-"], capture_output=True, text=True,
+                input='#include <string.h>\n#include "ttsb.h"\n', check=True)
+            macros |= set(re.findall(r"^#define (\w+)", done.stdout, re.M))
+        # Keywords of compilers, which are no macros.
+        macros |= {"__restrict", "__inline", "__attribute__", "__typeof__", "__asm__"}
+        self.assertGreater(len(macros), 300)
+        with tempfile.TemporaryDirectory() as holder:
+            path = pathlib.Path(holder) / "spec.yaml"
+            path.write_text(spec([], ["main"], {m: ([], False) for m in macros}))
+            _, err = ck.ttswc("header", "-q", path, "-o", path.with_suffix(".h"),
+                              code=1)
+        self.assertEqual(macros - set(re.findall(r"target `(\w+)` cannot", err)), set())
 
     def accepted(self, folder, seed):
         text = (folder / "names.h").read_text()
