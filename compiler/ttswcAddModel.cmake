@@ -148,15 +148,22 @@ endfunction()
 
 # The header's rule. What ttswc writes is new each time; the header that is
 # included only if its text is. `private` is a folder that nobody includes from.
+# Ninja knows of a by-product, Make does not: there each build compares, or a
+# header that was deleted would stay away.
 function(_ttswc_add_header target program spec header private)
     get_filename_component(name "${header}" NAME)
     set(written "${private}/${name}")
+    set(copy COMMAND "${CMAKE_COMMAND}" -E copy_if_different "${written}" "${header}")
+    set(copy_always "")
+    if(CMAKE_GENERATOR MATCHES "Makefiles")
+        set(copy_always ${copy})
+        set(copy "")
+    endif()
     add_custom_command(OUTPUT "${written}" BYPRODUCTS "${header}"
         COMMAND "${program}" header -q "${spec}" -o "${written}" -MF "${written}.d"
-        COMMAND "${CMAKE_COMMAND}" -E copy_if_different "${written}" "${header}"
-        DEPENDS "${spec}" "${program}" DEPFILE "${written}.d"
+        ${copy} DEPENDS "${spec}" "${program}" DEPFILE "${written}.d"
         COMMENT "ttswc header ${name}" VERBATIM)
-    add_custom_target(${target}_header ALL DEPENDS "${written}")
+    add_custom_target(${target}_header ALL ${copy_always} DEPENDS "${written}" VERBATIM)
     add_dependencies(${target} ${target}_header)
 endfunction()
 

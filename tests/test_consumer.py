@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """The package from outside: installs the build into a fresh prefix, moves the
 prefix, and builds tests/consumer against it, with Ninja, with Make, and by hand
-with pkg-config; the paths have blanks in them. What a change makes anew is told by the times of all files
-before and after.
+with pkg-config; the paths have blanks in them. What a change makes anew is told
+by the times of all files before and after.
 
 Arguments: cmake, the build folder, a C and a C++ compiler."""
 import json
@@ -295,11 +295,24 @@ class ByCMake:
         self.assertEqual(self.engine(), old)
 
 
+    def test_9_what_was_deleted(self):
+        """Comes back, and the same; an engine that included it is built again."""
+        for name, also in (("feat.ttsb", []),
+                           ("include/feat.h", ["engine", "engine.dir/main.c.o",
+                                               "engine.dir/sum.cc.o"])):
+            path = self.build / name
+            whole = path.read_bytes()
+            path.unlink()
+            made = self.made()
+            self.assertEqual([f for f in made if "ttswc/" not in f], [*also, name])
+            self.assertEqual(path.read_bytes(), whole)
+            self.assertEqual(self.made(), [])
+
+
 class ByNinja(ByCMake, Package):
     generator = "Ninja"
 
-
-    def test_9_a_launcher(self):
+    def test_a_launcher(self):
         """TTSWC_EXECUTABLE may be a program that hands its words to another one."""
         far, log = self.dir / "far", self.dir / "far.log"
         far.write_text(f'#!/bin/sh\necho "$1" >> "{log}"\nexec "{self.prefix}/bin/ttswc" "$@"\n')
