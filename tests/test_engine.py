@@ -297,6 +297,9 @@ class Written(InFolder):
         what = f"no member named '{member}'" if member else "expected"
         self.assertRegex(done.stderr,
                          rf"(?m)^bigvgan\.c:{line}:\d+: error: .*{what}")
+        if compiler == "gcc" and member == "bais":
+            error, = {x for x in done.stderr.splitlines() if "error: " in x}
+            self.assertIn(f"\n{error}\n", (SOURCES / "README.md").read_text())
 
     def test_another_dtype_does_not_compile(self):
         """The members' types are the dtypes': a bf16 is no float."""
@@ -307,6 +310,23 @@ class Written(InFolder):
                             "-fsyntax-only", "bigvgan.c")
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("struct ttsb_bf16", done.stderr)
+
+    def test_sizes_that_do_not_fit_do_not_compile(self):
+        """A constant of the spec says one size, and the weights have another."""
+        for change in (("bigvgan_tiny.yaml", "upsample_initial_channel: 64",
+                        "upsample_initial_channel: 32"),
+                       ("bigvgan_tiny.yaml", "num_mels: 20", "num_mels: 24"),
+                       ("bigvgan_tiny.yaml", "resblock_dilations: [1, 3, 5]",
+                        "resblock_dilations: [1, 3]"),
+                       ("bigvgan_body.yaml", "[out=C0, in=M, k=7]", "[out=C0, in=M, k=8]"),
+                       ("bigvgan_body.yaml", "in=C0/2**6, k=7]", "in=C0/2**6, k=6]")):
+            with self.subTest(change[2]):
+                ck.ttswc("header", "-q", self.changed_spec(change), "-o",
+                         self.dir / "bigvgan_tiny.h")
+                done = self.compile(CC, "-iquote", self.dir, "-fsyntax-only",
+                                    SOURCES / "bigvgan.c")
+                self.assertNotEqual(done.returncode, 0)
+                self.assertRegex(done.stderr, "error: static.assert")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@
  * In: bound weights and a mel spectrogram. Out: audio. Invariant: every weight
  * is fetched by TTSB_USE, each in a line of its own, at the one place that
  * computes with it; a build with -DTTSB_COVERAGE names what is never fetched.
- * Sizes come from the spec's constants: nothing here says 64 or 256.
+ * Sizes come from the header, kernels from the weights' own dims and the rest
+ * from the spec's constants, which are held to the dims when this is compiled:
+ * nothing here says 64 or 256.
  */
 #include "bigvgan.h"
 
@@ -20,19 +22,43 @@
     (sizeof((struct bigvgan_tiny_weights *)0)->member /                        \
      sizeof((struct bigvgan_tiny_weights *)0)->member[0])
 
+/* The channels behind the first `stages` stages: each halves them. */
+#define CHANNELS(stages) (BIGVGAN_TINY_UPSAMPLE_INITIAL_CHANNEL >> (stages))
+
+/* Whether the weights of stage s are as large as its code takes them to be. A
+ * block's are the same for each j and d but for the kernels. */
+#define CONV_FITS(conv, s)                                                     \
+    (conv##_WEIGHT_DIM0(s, 0, 0) == CHANNELS((s) + 1) &&                       \
+     conv##_WEIGHT_DIM1(s, 0, 0) == CHANNELS((s) + 1) &&                       \
+     conv##_BIAS_DIM0(s, 0, 0) == CHANNELS((s) + 1))
+#define STAGE_FITS(s)                                                          \
+    (BIGVGAN_TINY_UP_WEIGHT_DIM0(s) == CHANNELS((s) + 1) &&                    \
+     BIGVGAN_TINY_UP_WEIGHT_DIM1(s) == CHANNELS(s) &&                          \
+     CONV_FITS(BIGVGAN_TINY_RES_CONV1, s) &&                                   \
+     CONV_FITS(BIGVGAN_TINY_RES_CONV2, s) &&                                   \
+     BIGVGAN_TINY_RES_ACT_ALPHA_DIM0(s, 0, 0) == CHANNELS((s) + 1))
+
 _Static_assert(MEMBER_COUNT(up) == STAGES && MEMBER_COUNT(res) == STAGES,
                "the spec's stages are its constants'");
 _Static_assert(MEMBER_COUNT(res[0]) == BLOCKS &&
-                   MEMBER_COUNT(res[0][0].conv1) == DILATIONS,
+                   MEMBER_COUNT(res[0][0].conv1) == DILATIONS &&
+                   MEMBER_COUNT(res[0][0].act) == 2 * DILATIONS,
                "the spec's resblocks are its constants'");
+_Static_assert(STAGES == 6 && STAGE_FITS(0) && STAGE_FITS(1) && STAGE_FITS(2) &&
+                   STAGE_FITS(3) && STAGE_FITS(4) && STAGE_FITS(5),
+               "each stage halves the channels");
+_Static_assert(BIGVGAN_TINY_PRE_WEIGHT_DIM0 == CHANNELS(0) &&
+                   BIGVGAN_TINY_PRE_WEIGHT_DIM1 == BIGVGAN_TINY_NUM_MELS &&
+                   BIGVGAN_TINY_PRE_WEIGHT_DIM2 % 2 == 1,
+               "conv_pre takes mel bands, with a middle tap");
+_Static_assert(BIGVGAN_TINY_POST_WEIGHT_DIM0 == 1 &&
+                   BIGVGAN_TINY_POST_WEIGHT_DIM1 == CHANNELS(STAGES) &&
+                   BIGVGAN_TINY_POST_WEIGHT_DIM2 % 2 == 1 &&
+                   BIGVGAN_TINY_POST_ALPHA_DIM0 == CHANNELS(STAGES),
+               "conv_post makes audio, with a middle tap");
 
 static const size_t rates[] = BIGVGAN_TINY_UPSAMPLE_RATES;
-static const size_t up_kernels[] = BIGVGAN_TINY_UPSAMPLE_KERNEL_SIZES;
-static const size_t block_kernels[] = BIGVGAN_TINY_RESBLOCK_KERNEL_SIZES;
 static const size_t dilations[] = BIGVGAN_TINY_RESBLOCK_DILATIONS;
-
-/* conv_pre and conv_post, which no constant of the spec gives. */
-enum { END_KERNEL = 7 };
 
 /* One pass. All signals hold as much as the largest of the stages. */
 struct pass {
@@ -47,10 +73,9 @@ struct pass {
     float taps[LOWPASS_TAPS];
 };
 
-/* The channels behind the first `stages` stages: each halves them. */
 static size_t channels_behind(size_t stages)
 {
-    return (size_t)BIGVGAN_TINY_UPSAMPLE_INITIAL_CHANNEL >> stages;
+    return (size_t)CHANNELS(stages);
 }
 
 /* --- memory --- */
@@ -94,7 +119,7 @@ static void conv_pre(struct pass *p, const struct signal *mel)
         .weight = TTSB_USE(p->w, pre.weight),
         .bias = TTSB_USE(p->w, pre.bias),
         .out = channels_behind(0),
-        .kernel = END_KERNEL,
+        .kernel = BIGVGAN_TINY_PRE_WEIGHT_DIM2,
     };
     conv1d(&conv, 1, mel, &p->x);
 }
@@ -107,7 +132,7 @@ static void upsample(struct pass *p, size_t s)
         .weight = TTSB_USE(p->w, up[s].weight),
         .bias = TTSB_USE(p->w, up[s].bias),
         .out = channels_behind(s + 1),
-        .kernel = up_kernels[s],
+        .kernel = (size_t)BIGVGAN_TINY_UP_WEIGHT_DIM2(s),
     };
     conv_transpose1d(&conv, rates[s], &old, &p->sum);
     p->x = p->sum;
@@ -136,13 +161,13 @@ static void residual_step(struct pass *p, size_t s, size_t j, size_t d)
         .weight = TTSB_USE(p->w, res[s][j].conv1[d].weight),
         .bias = TTSB_USE(p->w, res[s][j].conv1[d].bias),
         .out = channels_behind(s + 1),
-        .kernel = block_kernels[j],
+        .kernel = (size_t)BIGVGAN_TINY_RES_CONV1_WEIGHT_DIM2(s, j, d),
     };
     const struct conv second = {
         .weight = TTSB_USE(p->w, res[s][j].conv2[d].weight),
         .bias = TTSB_USE(p->w, res[s][j].conv2[d].bias),
         .out = channels_behind(s + 1),
-        .kernel = block_kernels[j],
+        .kernel = (size_t)BIGVGAN_TINY_RES_CONV2_WEIGHT_DIM2(s, j, d),
     };
     activation(p, s, j, 2 * d, &p->block);
     conv1d(&first, dilations[d], &p->a, &p->b);
@@ -199,7 +224,7 @@ static void conv_post(struct pass *p, struct signal *audio)
     const struct conv conv = {
         .weight = TTSB_USE(p->w, post.weight),
         .out = 1,
-        .kernel = END_KERNEL,
+        .kernel = BIGVGAN_TINY_POST_WEIGHT_DIM2,
     };
     conv1d(&conv, 1, &p->x, audio);
 }
