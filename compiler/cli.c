@@ -4,6 +4,7 @@
  */
 #include "cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -280,8 +281,12 @@ enum exit_code cli_misused(const char *command, const char *how)
 enum exit_code cli_main(const struct command *commands, int argc, char **argv)
 {
     enum exit_code code = dispatch(commands, argc, argv);
-    if ((ferror(stdout) != 0 || fflush(stdout) != 0) && code == EXIT_OK) {
-        perror("ttswc: error: standard output");
+    bool failed = ferror(stdout) != 0;
+    errno = 0; /* what it is after an earlier write is another call's */
+    failed = fflush(stdout) != 0 || failed;
+    if (failed && code == EXIT_OK) {
+        fprintf(stderr, "ttswc: error: standard output: %s\n",
+                errno != 0 ? strerror(errno) : "a write failed");
         return EXIT_SYSTEM;
     }
     return code;

@@ -134,10 +134,16 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(self.files(), [])
 
     def test_full_standard_output(self):
-        with open("/dev/full", "w") as full:
-            done = subprocess.run([ck.TTSWC, "inspect", FEATURES], stdout=full,
-                                  stderr=subprocess.PIPE)
-        self.assertEqual(done.returncode, 3, done.stderr)
+        """Told with the reason, or, where that was lost behind an earlier write,
+        without one; never with another call's."""
+        for command in (["inspect", FEATURES], ["help", "compile"],
+                        ["header", SPEC, "-o", self.out]):
+            with self.subTest(command[0]), open("/dev/full", "w") as full:
+                done = subprocess.run([ck.TTSWC, *command], stdout=full, text=True,
+                                      stderr=subprocess.PIPE)
+                self.assertEqual(done.returncode, 3, done.stderr)
+                self.assertRegex(done.stderr, r"\Attswc: error: standard output: "
+                                 r"(No space left on device|a write failed)\n\Z")
 
     def test_closed_streams(self):
         """Nothing that is printed gets into a file that was opened under the
