@@ -167,6 +167,17 @@ static void put_head(struct generator *g)
     put_groups(g);
 }
 
+/* An engine's own header may be BIGVGAN_H as well; this one would then be
+ * empty, and each of its names an error of its own. */
+static void put_end(struct generator *g)
+{
+    text_format(&g->t,
+                "#elif !defined(%.*s_CONTRACT_ID)\n"
+                "#error \"%.*s_H is another header's guard: this one is not "
+                "read\"\n#endif\n",
+                STR_ARG(g->upper), STR_ARG(g->upper));
+}
+
 struct str header_text(struct arena *a, struct diag *d, const struct model *m)
 {
     struct generator g = {.m = m, .a = a};
@@ -180,7 +191,7 @@ struct str header_text(struct arena *a, struct diag *d, const struct model *m)
     header_put_bind(&g);
     header_put_unused(&g);
     header_put_shapes(&g);
-    text_c(&g.t, "#endif\n");
+    put_end(&g);
     s = arena_str(a, text_view(&g.t));
     text_release(&g.t);
     return s;

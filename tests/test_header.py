@@ -157,6 +157,14 @@ class Header(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("FEATURES_SCALAR_DIM0", done.stderr)
 
+    def test_the_guard_of_another_header(self):
+        """Said once, and not by all that is missing; twice is no error."""
+        done = self.build(CC, '#include "engine_weights.h"\n' + EMPTY, link=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        done = self.build(CC, "#define FEATURES_H\n" + EMPTY, link=False)
+        self.assertEqual(done.stderr.count("error: "), 1, done.stderr)
+        self.assertIn("FEATURES_H is another header's guard", done.stderr)
+
     def test_an_old_runtime_header_is_refused(self):
         """It is named, and not what it lacks."""
         (self.dir / "old").mkdir()
