@@ -146,6 +146,19 @@ function(_ttswc_check_outputs target blob header)
     endforeach()
 endfunction()
 
+# The command behind a rule's own that lets CMake forget what the rule depended
+# on. With Make, CMake 3.25 adds each depfile to the list of the one before, so
+# that an include that is renamed or gone would make the model anew for ever;
+# without the list, the next build reads the depfile alone.
+function(_ttswc_forget rule out)
+    set(${out} "" PARENT_SCOPE)
+    if(CMAKE_GENERATOR MATCHES "Makefiles")
+        set(${out} COMMAND "${CMAKE_COMMAND}" -E rm -f
+            "${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${rule}.dir/compiler_depend.internal"
+            PARENT_SCOPE)
+    endif()
+endfunction()
+
 # The header's rule. What ttswc writes is new each time; the header that is
 # included only if its text is. `private` is a folder that nobody includes from.
 # Ninja knows of a by-product, Make does not: there each build compares, or a
@@ -159,9 +172,10 @@ function(_ttswc_add_header target program spec header private)
         set(copy_always ${copy})
         set(copy "")
     endif()
+    _ttswc_forget(${target}_header forget)
     add_custom_command(OUTPUT "${written}" BYPRODUCTS "${header}"
         COMMAND "${program}" header -q "${spec}" -o "${written}" -MF "${written}.d"
-        ${copy} DEPENDS "${spec}" "${program}" DEPFILE "${written}.d"
+        ${forget} ${copy} DEPENDS "${spec}" "${program}" DEPFILE "${written}.d"
         COMMENT "ttswc header ${name}" VERBATIM)
     add_custom_target(${target}_header ALL ${copy_always} DEPENDS "${written}" VERBATIM)
     add_dependencies(${target} ${target}_header)
@@ -171,9 +185,10 @@ endfunction()
 function(_ttswc_add_blob target program blob private)
     cmake_parse_arguments(PARSE_ARGV 4 A "" "" "GIVEN;INPUTS")
     get_filename_component(name "${blob}" NAME)
+    _ttswc_forget(${target}_blob forget)
     add_custom_command(OUTPUT "${blob}"
         COMMAND "${program}" compile -q ${A_GIVEN} -o "${blob}" -MF "${private}/${name}.d"
-        DEPENDS ${A_INPUTS} "${program}" DEPFILE "${private}/${name}.d"
+        ${forget} DEPENDS ${A_INPUTS} "${program}" DEPFILE "${private}/${name}.d"
         COMMENT "ttswc compile ${name}" VERBATIM)
     add_custom_target(${target}_blob ALL DEPENDS "${blob}")
     add_dependencies(${target} ${target}_blob)

@@ -295,6 +295,19 @@ class ByCMake:
         self.assertEqual(self.engine(), old)
 
 
+    def test_9_an_include_of_another_name(self):
+        """Made anew once; what is no longer included no longer matters."""
+        body = self.root / "model/feat_body.yaml"
+        body.rename(body.with_name("feat_part.yaml"))
+        change(self.root / "model/feat_tiny.yaml", "[feat_body.yaml]", "[feat_part.yaml]")
+        self.assertEqual(self.made(), ["feat.ttsb", "feat.ttswc/feat.h"])
+        self.assertEqual(self.made(), [])
+        body.write_text("changed")
+        self.assertEqual(self.made(), [])
+        body.with_name("feat_part.yaml").touch()
+        self.assertEqual(self.made(), ["feat.ttsb", "feat.ttswc/feat.h"])
+        self.assertEqual(self.made(), [])
+
     def test_9_what_was_deleted(self):
         """Comes back, and the same; an engine that included it is built again."""
         for name, also in (("feat.ttsb", []),
