@@ -98,12 +98,17 @@ static struct str like(struct arena *a, struct str component)
     return (struct str){p, k};
 }
 
-/* `wish`, or it with as many `_` behind it as no sibling has. */
+/* `wish`, or it with as many `_` behind it as no sibling has; behind an `n`
+ * where what it begins with is C's or ttsb.h's: `__`, `ttsb_`. */
 static struct str claim(struct arena *a, struct nametab *taken, struct str wish)
 {
     uint32_t none = 0;
-    while (!is_member(a, wish, false) || !nametab_add(a, taken, wish, &none))
-        wish = arena_format(a, "%.*s_", STR_ARG(wish));
+    while (!is_member(a, wish, false) || !nametab_add(a, taken, wish, &none)) {
+        struct str longer = arena_format(a, "%.*s_", STR_ARG(wish));
+        wish = is_member(a, longer, false)
+                   ? longer
+                   : arena_format(a, "n%.*s", STR_ARG(wish));
+    }
     return wish;
 }
 

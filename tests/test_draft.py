@@ -135,12 +135,12 @@ class Draft(unittest.TestCase):
             "b f32 [2]", "b.0 f32 [2]", "b.1 f32 [2]", "b.n_1 f32 [2]", "b.value f32 [2]",
             "c-d f32 [2]", "c_d f32 [2]", "e..f f32 [2]", '"g h/{i}.\\\\\\"x" f32 [2]',
             '"\\u4e2d.w" f32 [2]', "int f32 [2]", "x.0.in f32 [2]", "x.1.in f32 [2]",
-            "x.y f32 [2]", "z. f32 [2]"], key=self.name_of))
-        draft = self.covered(19, lock)
-        for line in ("a.double__: a.double [?=2]", "a.double_: a.double_ [?=2]",
+            "x.y f32 [2]", "z. f32 [2]", "ttsb_a f32 [2]"], key=self.name_of))
+        draft = self.covered(20, lock)
+        for line in ("nttsb_a: ttsb_a [?=2]", "a.double__: a.double [?=2]", "a.double_: a.double_ [?=2]",
                      "b.value_: b [?=2]", "b.value: b.value [?=2]", "b.n{i}: b.{i} [?=2]",
                      "c_d_: c-d [?=2]", "to: n{i}.", "to: x.n{i}.", "int_: int [?=2]",
-                     """g_h__i_._"x: '"g h/\\{i}.\\\\\\"x" [?=2]'""".replace('_"x', "__x"),
+                     """g_h__i_._"x: '"g h/\\{i}.\\\\\\"x" [?=2]'""".replace('_"x', "n__x"),
                      "z._: z. [?=2]"):
             self.assertIn(line, draft)
 
