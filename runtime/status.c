@@ -43,6 +43,8 @@ static const struct status_words statuses[STATUS_END] = {
                          "the constant holds items of another type"},
     [TTSB_OUT_OF_RANGE] = {"TTSB_OUT_OF_RANGE",
                            "the index is not below its count"},
+    [TTSB_CANCELLED] = {"TTSB_CANCELLED", "the caller asked for an end"},
+    [TTSB_WRONG_FILE] = {"TTSB_WRONG_FILE", "the file is not that of the blob"},
     [TTSB_TOO_SHORT] = {"TTSB_TOO_SHORT",
                         "the file is too short for a superblock"},
     [TTSB_BAD_MAGIC] = {"TTSB_BAD_MAGIC", "this is not a .ttsb file"},
@@ -92,6 +94,7 @@ static const struct status_words statuses[STATUS_END] = {
     [TTSB_DEVICE_MEMORY] = {"TTSB_DEVICE_MEMORY",
                             "the device has no memory for a group"},
     [TTSB_DEVICE_COPY] = {"TTSB_DEVICE_COPY", "a copy to the device failed"},
+    [TTSB_DEVICE_CALL] = {"TTSB_DEVICE_CALL", "a call to the device failed"},
     [TTSB_BUG] = {"TTSB_BUG", "a bug in the library"},
 };
 

@@ -384,6 +384,12 @@ TTSB_API int32_t ttsb_verify(const struct ttsb_blob *blob, uint32_t threads,
 TTSB_API int32_t ttsb_tensor_digest(const struct ttsb_blob *blob,
                                     uint32_t index, uint8_t digest[16]);
 
+/* Since 1.1: the XXH3-64 that piece `piece` of the file must have, as a number:
+ * for hashing elsewhere, as on a device. Fails with TTSB_BAD_ARGUMENT (a NULL)
+ * and TTSB_OUT_OF_RANGE. */
+TTSB_API int32_t ttsb_piece_hash(const struct ttsb_blob *blob, uint64_t piece,
+                                 uint64_t *hash);
+
 /* ---- Errors ---- */
 
 /* Values are pinned for ever and grouped by whose fault it is. */
@@ -400,6 +406,8 @@ enum ttsb_status {
     TTSB_WRONG_CONTRACT = 7, /* ... with another contract id */
     TTSB_WRONG_TYPE = 8,     /* the constant holds items of another type */
     TTSB_OUT_OF_RANGE = 9,   /* an index is not below its count */
+    TTSB_CANCELLED = 10,     /* the caller asked for an end */
+    TTSB_WRONG_FILE = 11,    /* the file is not that of the blob */
 
     /* 20 to 49: the blob's. 20 to 41 come from open, in about this order. */
     TTSB_TOO_SHORT = 20,         /* below 4096 bytes */
@@ -440,6 +448,7 @@ enum ttsb_status {
     /* 70 to 79: the device's (ttsb_cuda.h). */
     TTSB_DEVICE_MEMORY = 70, /* an allocation on the device failed */
     TTSB_DEVICE_COPY = 71,   /* a copy to the device failed */
+    TTSB_DEVICE_CALL = 72,   /* another call to the device failed */
 
     TTSB_BUG = 99 /* cannot happen; please report it */
 };

@@ -244,3 +244,15 @@ int32_t ttsb_tensor_digest(const struct ttsb_blob *blob, uint32_t index,
     ttsb__hash128_joined(parts, 2, digest);
     return TTSB_OK;
 }
+
+int32_t ttsb_piece_hash(const struct ttsb_blob *blob, uint64_t piece,
+                        uint64_t *hash)
+{
+    if (blob == NULL || hash == NULL)
+        return TTSB_BAD_ARGUMENT;
+    if (piece >= blob->piece_count)
+        return TTSB_OUT_OF_RANGE;
+    *hash =
+        load_u64(blob->section[TTSB_SECTION_PIECES].bytes + (size_t)piece * 8);
+    return TTSB_OK;
+}
