@@ -61,6 +61,10 @@ statuses! {
     WrongType = 8,
     /// An index is not below its count.
     OutOfRange = 9,
+    /// The caller asked for an end.
+    Cancelled = 10,
+    /// The file is not that of the blob.
+    WrongFile = 11,
     /// Below 4096 bytes.
     TooShort = 20,
     /// Not a .ttsb file.
@@ -129,6 +133,8 @@ statuses! {
     DeviceMemory = 70,
     /// A copy to the device failed.
     DeviceCopy = 71,
+    /// Another call to the device failed.
+    DeviceCall = 72,
     /// Cannot happen; please report it.
     Bug = 99,
 }
