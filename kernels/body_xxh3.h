@@ -20,6 +20,8 @@
 #define XXH3_BLOCK_STRIPES 16 /* between two scrambles */
 #define XXH3_BLOCK (XXH3_STRIPE * XXH3_BLOCK_STRIPES)
 #define XXH3_SHORT 240 /* the longest that is hashed without stripes */
+#define XXH3_LAST 121  /* where the secret begins for the last stripe */
+#define XXH3_MERGE 11  /* and for the merge */
 
 #define XXH3_PRIME32_1 UINT64_C(0x9E3779B1)
 #define XXH3_PRIME32_2 UINT64_C(0x85EBCA77)
@@ -232,8 +234,8 @@ TTSW_HD uint64_t body_xxh3_scramble(uint64_t acc, uint32_t lane)
 /* What lanes 2i and 2i + 1 add to the result. */
 TTSW_HD uint64_t body_xxh3_merge(uint64_t even, uint64_t odd, uint32_t i)
 {
-    return body_xxh3_fold(even ^ body_xxh3_key(11 + 16 * i),
-                          odd ^ body_xxh3_key(11 + 16 * i + 8));
+    return body_xxh3_fold(even ^ body_xxh3_key(XXH3_MERGE + 16 * i),
+                          odd ^ body_xxh3_key(XXH3_MERGE + 16 * i + 8));
 }
 
 /* The stripe at p, with the secret from byte `key` on. */
@@ -261,7 +263,7 @@ TTSW_HD uint64_t body_xxh3_long(const uint8_t *p, uint32_t n)
         for (uint32_t i = 0; i < 8; i++)
             acc[i] = body_xxh3_scramble(acc[i], i);
     }
-    body_xxh3_stripe(acc, p + n - XXH3_STRIPE, 192 - XXH3_STRIPE - 7);
+    body_xxh3_stripe(acc, p + n - XXH3_STRIPE, XXH3_LAST);
     for (uint32_t i = 0; i < 4; i++)
         h += body_xxh3_merge(acc[2 * i], acc[2 * i + 1], i);
     return body_xxh3_avalanche(h);

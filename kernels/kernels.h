@@ -217,4 +217,18 @@ bool kernel_combine(enum kernel_binary op, const double *a, const double *b,
 bool kernel_combine_keep(enum kernel_binary op, double *x, uint64_t outer,
                          uint64_t keep, uint64_t inner, const double *y);
 
+/* A piece of a blob's tensor, and what runtime/FORMAT.md, section 5, says of
+ * it. */
+struct kernel_piece {
+    const void *bytes;
+    uint64_t hash;   /* XXH3-64 that it must have */
+    uint32_t size;   /* 1 to 65,536 */
+    uint32_t number; /* its bit in `bad` */
+};
+
+/* Hashes each of the `count` pieces, and sets bit number % 32 of bad[number /
+ * 32] where the hash is another; other bits stay. */
+void kernel_check_pieces(const struct kernel_piece *pieces, uint64_t count,
+                         uint32_t *bad);
+
 #endif

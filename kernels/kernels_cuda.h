@@ -96,17 +96,9 @@ int kernel_cuda_dot_keep(struct kernel_cuda_shape shape, const double *x,
                          const double *y, double *sums,
                          struct kernel_cuda_call call);
 
-/* A piece of a blob that is on the device. */
-struct kernel_piece {
-    const void *bytes; /* aligned to 8 */
-    uint64_t hash;     /* XXH3-64 that it must have */
-    uint32_t size;     /* 1 to 65,536 */
-    uint32_t number;   /* its bit in `bad` */
-};
-
-/* Hashes each of the `count` pieces and sets bit `number` (of u32 words) in
- * `bad` where the hash is another; other bits stay. `pieces` and `bad` are in
- * device memory. Source: runtime/FORMAT.md, section 5. */
+/* kernel_check_pieces: `pieces`, `bad` and the pieces' bytes are in device
+ * memory, and each piece's are aligned to 8. The bits are set one by one, so
+ * that launches that run side by side may share a word. */
 int kernel_cuda_check_pieces(const struct kernel_piece *pieces, uint64_t count,
                              uint32_t *bad, void *stream);
 
