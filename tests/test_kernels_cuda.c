@@ -11,153 +11,25 @@
  * what a kernel should not have written shows too; `void` buffers lie at odd
  * addresses, which a device forgives less than a host.
  */
-#include <cuda_runtime_api.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "body_xxh3.h"
+#include "cuda_twin.h"
 #include "kernels_cuda.h"
 
 #define SKIPPED 77
-#define GUARD 64 /* bytes before and behind a buffer; keeps its alignment */
 #define INPUT_SIZE (4096U * 24 * 24 * 8) /* bytes of the largest input */
+#define SHIFTS 37                        /* at which pieces begin, in words */
+#define PIECES_SIZE (65536 + 8 * SHIFTS)
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Bits of an element, by dtype. */
 static const unsigned char bits_of[TTSB_DTYPE_COUNT] = {
     0,  8,  8,  8, 16, 16, 32, 32, 64, 64, 16, 16,
     32, 64, 64, 8, 8,  8,  8,  8,  4,  6,  6};
-
-enum kernel {
-    CAST,
-    SCAN,
-    PERMUTE,
-    SUMSQ,
-    FACTORS,
-    SCALE,
-    EXP,
-    MAP,
-    COMBINE,
-    COMBINE_KEEP,
-    DOT,
-    KERNELS
-};
-static const char *const names[KERNELS] = {"cast",
-                                           "scan_nonfinite",
-                                           "permute",
-                                           "sumsq_keep",
-                                           "weight_norm_scale",
-                                           "scale_keep",
-                                           "exp",
-                                           "map",
-                                           "combine",
-                                           "combine_keep",
-                                           "dot_keep"};
-static const struct kernel_cuda_found nothing = {0, UINT64_MAX};
-
-struct bench {
-    enum kernel kernel; /* under test */
-    char what[80];      /* it is given */
-    struct kernel_cuda_call call;
-    unsigned long long bytes[KERNELS]; /* compared so far */
-    unsigned failures[KERNELS];        /* only the first is printed */
-};
-
-/* A failing device is no difference: what follows would mean nothing. */
-static void need(const struct bench *b, cudaError_t rc)
-{
-    if (rc == cudaSuccess)
-        return;
-    printf("%s: %s: %s\n", names[b->kernel], b->what, cudaGetErrorString(rc));
-    exit(1);
-}
-
-static void *get(const struct bench *b, size_t size)
-{
-    void *p = calloc(1, size + 8);
-    need(b, p == NULL ? cudaErrorMemoryAllocation : cudaSuccess);
-    return p;
-}
-
-/* A buffer on both sides, each in a guard. */
-struct twin {
-    void *host;
-    void *device;
-    size_t size;
-    size_t width; /* of an element */
-    size_t lead;  /* guard before the buffer */
-};
-
-/* `bytes` may be NULL, for a result. */
-static struct twin twin_make(const struct bench *b, const void *bytes,
-                             size_t size, size_t width, size_t shift)
-{
-    struct twin t = {NULL, NULL, size, width, GUARD + shift};
-    const size_t all = t.lead + size + GUARD;
-    unsigned char *host = get(b, all);
-    void *device;
-    memset(host, 0xa5, all);
-    if (bytes != NULL)
-        memcpy(host + t.lead, bytes, size);
-    need(b, cudaMalloc(&device, all));
-    need(b, cudaMemcpy(device, host, all, cudaMemcpyHostToDevice));
-    t.host = host + t.lead;
-    t.device = (unsigned char *)device + t.lead;
-    return t;
-}
-
-/* Compares both sides, and makes the device's like the host's. */
-static void twin_check(struct bench *b, const struct twin *t)
-{
-    const size_t all = t->lead + t->size + GUARD;
-    unsigned char *host = (unsigned char *)t->host - t->lead;
-    void *device = (unsigned char *)t->device - t->lead;
-    unsigned char *back = get(b, all);
-    unsigned long long here = 0, there = 0;
-    size_t i = 0;
-    need(b, cudaMemcpy(back, device, all, cudaMemcpyDeviceToHost));
-    if (memcmp(back, host, all) != 0 && b->failures[b->kernel]++ == 0) {
-        while (back[i] == host[i])
-            i++;
-        i = i < t->lead ? i : i - (i - t->lead) % t->width;
-        memcpy(&here, host + i, t->width);
-        memcpy(&there, back + i, t->width);
-        printf("%s: %s: byte %lld of %zu: host %llx, device %llx\n",
-               names[b->kernel], b->what, (long long)i - (long long)t->lead,
-               t->size, here, there);
-    }
-    need(b, cudaMemcpy(device, host, all, cudaMemcpyHostToDevice));
-    b->bytes[b->kernel] += t->size;
-    free(back);
-}
-
-static void twin_end(struct bench *b, struct twin *t)
-{
-    twin_check(b, t);
-    need(b, cudaFree((unsigned char *)t->device - t->lead));
-    free((unsigned char *)t->host - t->lead);
-}
-
-/* Compares what a call returned and found, and forgets it for the next; the
- * host knows such arguments or not, and found `count` from `first` on. */
-static void check_call(struct bench *b, int rc, bool known, uint64_t count,
-                       uint64_t first)
-{
-    const struct kernel_cuda_found host = {count, count ? first : UINT64_MAX};
-    const int expected = known ? cudaSuccess : cudaErrorInvalidValue;
-    struct kernel_cuda_found f;
-    (void)cudaGetLastError();
-    need(b, cudaDeviceSynchronize());
-    need(b, cudaMemcpy(&f, b->call.found, sizeof f, cudaMemcpyDeviceToHost));
-    if ((rc != expected || f.count != host.count || f.first != host.first) &&
-        b->failures[b->kernel]++ == 0)
-        printf("%s: %s: host %d, found %llu from %llu; device %d, %llu, %llu\n",
-               names[b->kernel], b->what, expected, host.count, host.first, rc,
-               f.count, f.first);
-    need(b,
-         cudaMemcpy(b->call.found, &nothing, sizeof f, cudaMemcpyHostToDevice));
-}
 
 /* The next 64 bits of splitmix64. */
 static uint64_t random_bits(uint64_t *state)
@@ -487,31 +359,126 @@ static void test_math(struct bench *b)
     free(other);
 }
 
+/* Pieces of both sides, the same but for their addresses. */
+struct pieces {
+    struct kernel_piece *host;
+    struct kernel_piece *device;
+    uint64_t count;
+};
+
+/* `count` of sizes from 1 to `most`, then from 1 again, at multiples of 8; the
+ * last one has bit 0, and a few have a wrong hash. */
+static struct pieces pieces_make(const struct bench *b, const struct twin *x,
+                                 uint64_t count, uint32_t most)
+{
+    const size_t size = count * sizeof(struct kernel_piece);
+    struct pieces p = {get(b, size), NULL, count};
+    struct kernel_piece *there = get(b, size);
+    void *device;
+    for (uint64_t i = 0; i < count; i++) {
+        const uint32_t n = 1 + (uint32_t)(i % most);
+        const size_t at = 8 * (i % SHIFTS);
+        const uint8_t *bytes = (const uint8_t *)x->host + at;
+        p.host[i] = (struct kernel_piece){bytes, body_xxh3(bytes, n), n,
+                                          (uint32_t)(count - 1 - i)};
+        if (i % 1009 == 5)
+            p.host[i].hash ^= UINT64_C(1) << i % 64;
+        there[i] = p.host[i];
+        there[i].bytes = (const uint8_t *)x->device + at;
+    }
+    need(b, cudaMalloc(&device, size));
+    need(b, cudaMemcpy(device, there, size, cudaMemcpyHostToDevice));
+    p.device = device;
+    free(there);
+    return p;
+}
+
+/* Both sides' bitmaps, again and again, as a bit is changed ever nearer to the
+ * beginning of the bytes, and spoils ever shorter pieces. */
+static void run_pieces(struct bench *b, const void *bytes, uint64_t count,
+                       uint32_t most)
+{
+    struct twin x = twin_make(b, bytes, PIECES_SIZE, 8, 0);
+    const struct pieces p = pieces_make(b, &x, count, most);
+    const size_t size = (count + 31) / 32 * 4;
+    void *zeros = get(b, size);
+    struct twin bad = twin_make(b, zeros, size, 4, 0);
+    (void)snprintf(b->what, sizeof b->what, "%llu of up to %u bytes",
+                   (unsigned long long)count, most);
+    for (uint32_t at = most; at > 0; at /= 8) {
+        uint8_t *byte = (uint8_t *)x.host + at;
+        kernel_check_pieces(p.host, count, bad.host);
+        check_call(b,
+                   kernel_cuda_check_pieces(p.device, count, bad.device,
+                                            b->call.stream),
+                   true, 0, 0);
+        twin_check(b, &bad);
+        *byte ^= 0x10;
+        need(b, cudaMemcpy((uint8_t *)x.device + at, byte, 1,
+                           cudaMemcpyHostToDevice));
+    }
+    free(zeros);
+    twin_end(b, &bad);
+    twin_end(b, &x);
+    need(b, cudaFree(p.device));
+    free(p.host);
+}
+
+/* Every size, more pieces than a grid's warps, one, none. */
+static void test_pieces(struct bench *b)
+{
+    uint8_t *in = get(b, PIECES_SIZE);
+    uint64_t state = 7;
+    b->kernel = PIECES;
+    for (size_t i = 0; i < PIECES_SIZE; i++)
+        in[i] = (uint8_t)random_bits(&state);
+    run_pieces(b, in, 65536, 65536);
+    run_pieces(b, in, 300001, 300);
+    run_pieces(b, in, 1, 1);
+    memset(in, 0xff, PIECES_SIZE);
+    run_pieces(b, in, 65536, 65536);
+    check_call(b, kernel_cuda_check_pieces(NULL, 0, NULL, b->call.stream), true,
+               0, 0);
+    free(in);
+}
+
+/* Whether there is a device. Where there is none, or no driver for any, the
+ * test is skipped; what else fails, fails. */
+static bool has_device(void)
+{
+    int devices = 0;
+    const cudaError_t rc = cudaGetDeviceCount(&devices);
+    if (rc == cudaSuccess && devices > 0)
+        return true;
+    printf("test_kernels_cuda: %s\n", cudaGetErrorString(rc));
+    if (rc != cudaErrorNoDevice && rc != cudaErrorInsufficientDriver)
+        exit(1);
+    printf("skipped: no CUDA device\n");
+    return false;
+}
+
 int main(void)
 {
     struct bench b = {.what = "begin"};
     cudaStream_t stream;
     void *found;
     unsigned failures = 0;
-    int devices = 0;
-    if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
-        printf("skipped: no CUDA device\n");
+    if (!has_device())
         return SKIPPED;
-    }
     need(&b, cudaStreamCreate(&stream));
-    need(&b, cudaMalloc(&found, sizeof nothing));
-    need(&b,
-         cudaMemcpy(found, &nothing, sizeof nothing, cudaMemcpyHostToDevice));
+    need(&b, cudaMalloc(&found, sizeof *b.call.found));
     b.call = (struct kernel_cuda_call){stream, found};
+    forget_found(&b);
     for (int d = TTSB_BOOL; d < TTSB_DTYPE_COUNT; d++)
         test_dtype(&b, (enum ttsb_dtype)d);
     test_permute(&b);
     test_rows(&b);
     test_exp(&b);
     test_math(&b);
+    test_pieces(&b);
     for (size_t k = 0; k < KERNELS; k++) {
         failures += b.failures[k];
-        printf("%s: %llu bytes, %u differences\n", names[k], b.bytes[k],
+        printf("%s: %llu bytes, %u differences\n", kernel_name(k), b.bytes[k],
                b.failures[k]);
     }
     need(&b, cudaFree(found));
