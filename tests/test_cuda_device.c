@@ -49,7 +49,7 @@ int main(int argc, char **argv)
         return SKIPPED;
     }
     if (argc != 2 || ttsb_open(argv[1], NULL, &blob, &error) != TTSB_OK ||
-        ttsb_cuda_upload(blob, &image, &error) != TTSB_OK) {
+        ttsb_cuda_upload(blob, NULL, &image, &error) != TTSB_OK) {
         printf("%s\n", error.text);
         return 1;
     }
