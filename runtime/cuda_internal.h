@@ -35,6 +35,7 @@ struct ttsb__cuda_group {
     uint64_t end_chunk;  /* behind its last one */
     uint64_t align;
     uint8_t *memory; /* on the device */
+    uint8_t *owned;  /* what we allocated for it, or NULL */
     void (*give_back)(struct ttsb_cuda_image *image, uint32_t group);
 };
 

@@ -9,12 +9,12 @@
  */
 #include "cuda_internal.h"
 
-/* What a kernel may count on; cudaMalloc gives it. */
+/* What a kernel may count on; cudaMalloc gives it, and promises no more. */
 #define DEVICE_ALIGN 256
 
 static void free_ours(struct ttsb_cuda_image *image, uint32_t group)
 {
-    cudaFree(image->groups[group].memory);
+    cudaFree(image->groups[group].owned);
 }
 
 static void free_theirs(struct ttsb_cuda_image *image, uint32_t group)
@@ -48,17 +48,20 @@ static int32_t ask_cuda(struct ttsb_cuda_image *image, uint32_t group,
 {
     struct ttsb__cuda_group *g = &image->groups[group];
     const bool unified = image->path == TTSB_CUDA_UNIFIED;
+    const uint64_t size = g->size + (align_of(g) - DEVICE_ALIGN);
     void *memory = NULL;
     /* The host's until the group is complete: a device that cannot share
      * managed memory with the host at the same time must not see it before. */
     cudaError_t result =
-        unified ? cudaMallocManaged(&memory, (size_t)g->size, cudaMemAttachHost)
-                : cudaMalloc(&memory, (size_t)g->size);
+        unified ? cudaMallocManaged(&memory, (size_t)size, cudaMemAttachHost)
+                : cudaMalloc(&memory, (size_t)size);
     if (result != cudaSuccess)
         return ttsb__cuda_check(result, TTSB_DEVICE_MEMORY,
                                 unified ? "cudaMallocManaged" : "cudaMalloc",
                                 error);
-    g->memory = memory;
+    g->owned = memory;
+    g->memory = g->owned +
+                (align_of(g) - (uintptr_t)memory % align_of(g)) % align_of(g);
     g->give_back = free_ours;
     return TTSB_OK;
 }

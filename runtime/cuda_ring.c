@@ -113,10 +113,9 @@ static int32_t submit(struct ttsb_cuda_image *image,
                             (size_t)chunk->size, cudaMemcpyHostToDevice,
                             image->stream),
             TTSB_DEVICE_COPY, "cudaMemcpyAsync", error);
-    else if (chunk->last && g->give_back != NULL &&
-             image->options.allocator == NULL)
+    else if (chunk->last && g->owned != NULL)
         status = ttsb__cuda_check(
-            cudaStreamAttachMemAsync(image->stream, g->memory, 0,
+            cudaStreamAttachMemAsync(image->stream, g->owned, 0,
                                      cudaMemAttachGlobal),
             TTSB_DEVICE_CALL, "cudaStreamAttachMemAsync", error);
     if (status != TTSB_OK)
