@@ -20,6 +20,7 @@ int32_t ttsb_cuda_dlpack(struct ttsb_cuda_image *image, uint32_t tensor,
                          struct ttsb_error *error)
 {
     struct ttsb_tensor t = {.struct_size = sizeof(t)};
+    struct ttsb_group g = {.struct_size = sizeof(g)};
     struct ttsb__shared shared = {
         .device = {kDLCUDA, 0}, .owner = image, .release = release};
     int32_t status;
@@ -32,12 +33,14 @@ int32_t ttsb_cuda_dlpack(struct ttsb_cuda_image *image, uint32_t tensor,
     if (status != TTSB_OK)
         return status;
     /* On the host, too, what is absent or missing is refused. */
-    if (t.data == NULL || image->groups[t.group].size == 0)
+    ttsb_group_at(image->blob, t.group, &g);
+    if (t.data == NULL || g.place == TTSB_PLACE_HOST)
         return ttsb_dlpack(image->blob, tensor, out, error);
     status = ttsb_cuda_wait_group(image, t.group, error);
     if (status != TTSB_OK)
         return status;
-    shared.data = image->groups[t.group].memory + t.group_offset;
+    if (g.size != 0)
+        shared.data = image->groups[t.group].memory + t.group_offset;
     shared.device.device_id = image->device;
     *out = ttsb__dlpack_of(&t, &shared);
     if (*out == NULL)
