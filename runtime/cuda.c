@@ -128,6 +128,8 @@ static int32_t prepare(struct ttsb_cuda_image *image, struct ttsb_error *error)
     status = ttsb__cuda_ring_open(image, error);
     if (status == TTSB_OK && (image->options.flags & TTSB_CUDA_VERIFY))
         status = ttsb__cuda_proof_open(image, NULL, &image->proof, error);
+    if (image->proof != NULL)
+        image->report.pinned_bytes += ttsb__cuda_proof_pinned(image->proof);
     image->report.slots = image->options.slots;
     image->report.setup_ns = ttsb__cuda_now() - image->begun_ns;
     return status;

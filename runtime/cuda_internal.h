@@ -200,6 +200,9 @@ int32_t ttsb__cuda_check_padding(const struct ttsb_cuda_image *image,
                                  const uint8_t *bytes,
                                  struct ttsb_error *error);
 
+/* Host memory that it has pinned. */
+uint64_t ttsb__cuda_proof_pinned(const struct ttsb__cuda_proof *proof);
+
 /* Pieces that were proven so far. */
 uint64_t ttsb__cuda_proof_pieces(const struct ttsb__cuda_proof *proof);
 

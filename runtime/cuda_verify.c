@@ -41,6 +41,7 @@ struct ttsb__cuda_proof {
     cudaStream_t stream;
     cudaEvent_t done;
     uint64_t words;
+    uint64_t size; /* of the table and the bits */
     /* Pinned, and the same on the device: the table, sorted by address within
      * a group, and behind it the bits. */
     struct kernel_piece *pieces;
@@ -178,6 +179,7 @@ static int32_t make_tables(struct ttsb__cuda_proof *proof, uint64_t pieces,
                          TTSB_NO_MEMORY, "cudaHostAlloc", error);
     if (status != TTSB_OK)
         return status;
+    proof->size = size;
     proof->pieces = memory;
     proof->bad = (uint32_t *)((uint8_t *)memory + table);
     fill_table(proof);
@@ -394,6 +396,11 @@ int32_t ttsb__cuda_prove(struct ttsb_cuda_image *image,
     if (status == TTSB_OK && chunk->last)
         status = prove_group(proof, chunk->group, error);
     return status;
+}
+
+uint64_t ttsb__cuda_proof_pinned(const struct ttsb__cuda_proof *proof)
+{
+    return proof->size;
 }
 
 uint64_t ttsb__cuda_proof_pieces(const struct ttsb__cuda_proof *proof)
