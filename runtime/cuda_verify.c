@@ -23,8 +23,10 @@
 #define PIECE 65536
 
 /* What one launch is worth, and about what is left to do when the last copy
- * is done. */
-#define BATCH (UINT64_C(16) << 20)
+ * is done; less in a test, whose groups are small. */
+#ifndef TTSB__CUDA_BATCH
+#define TTSB__CUDA_BATCH (UINT64_C(16) << 20)
+#endif
 
 /* A group's pieces. */
 struct span {
@@ -388,8 +390,8 @@ int32_t ttsb__cuda_prove(struct ttsb_cuda_image *image,
         proof->reached++;
     }
     /* Memory that is shared is the device's when its group is complete. */
-    if (!chunk->last &&
-        (end - proof->from < BATCH || image->path == TTSB_CUDA_UNIFIED))
+    if (!chunk->last && (end - proof->from < TTSB__CUDA_BATCH ||
+                         image->path == TTSB_CUDA_UNIFIED))
         return TTSB_OK;
     proof->from = chunk->last ? 0 : end;
     status = launch(proof, proof->reached, error);
