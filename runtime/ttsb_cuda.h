@@ -36,21 +36,31 @@ extern "C" {
 struct ttsb_cuda_image;
 
 /* ttsb_cuda_upload returns when all is allocated and the copy is under way;
- * ttsb_cuda_wait_group and ttsb_cuda_wait tell when it is there. */
+ * ttsb_cuda_wait_group and ttsb_cuda_wait tell when it is there. If the system
+ * gives no thread, all is done when the call returns. */
 #define TTSB_CUDA_ASYNC UINT32_C(1)
 /* The device hashes each piece of the finished image and compares it with the
  * blob's table, while what follows is copied. A group is ready when it is
- * proven, too. */
+ * proven, too. The padding is proven on the host, on its way. */
 #define TTSB_CUDA_VERIFY UINT32_C(2)
 
-/* How the bytes go to the device. */
+/* How the bytes go to the device. AUTO is UNIFIED on an integrated device,
+ * unless memory or an allocator is given; else, with options.file, DIRECT if
+ * most of its pages are not in memory, and READ if they are; else MAPPED.
+ * DIRECT becomes READ where the file's system refuses O_DIRECT. report.path
+ * tells what came of it. All other failures are failures. */
 enum ttsb_cuda_path {
-    TTSB_CUDA_AUTO = 0,     /* chosen when the upload begins; see report */
-    TTSB_CUDA_MAPPED = 1,   /* ring, filled from the blob's mapping */
-    TTSB_CUDA_READ = 2,     /* ring, filled by pread through the page cache */
-    TTSB_CUDA_DIRECT = 3,   /* ring, filled by pread around it (O_DIRECT) */
-    TTSB_CUDA_REGISTER = 4, /* windows of the mapping, pinned and copied */
-    TTSB_CUDA_UNIFIED = 5   /* into memory that host and device share */
+    TTSB_CUDA_AUTO = 0,   /* chosen when the upload begins; see report */
+    TTSB_CUDA_MAPPED = 1, /* ring, filled from the blob's mapping */
+    TTSB_CUDA_READ = 2,   /* ring, filled by pread through the page cache */
+    TTSB_CUDA_DIRECT = 3, /* ring, filled by pread around it (O_DIRECT) */
+    /* Windows of a slot's size of the mapping, pinned, copied, unpinned: takes
+     * no memory, and pinning costs more than copying. Not of a blob that begins
+     * within a page, and not twice at a time of one blob. */
+    TTSB_CUDA_REGISTER = 4,
+    /* Into memory that host and device share (cudaMallocManaged, unless it is
+     * the caller's), from the file if it is given. */
+    TTSB_CUDA_UNIFIED = 5
 };
 
 /* Where device memory comes from, if not from cudaMalloc. Called from the
@@ -64,26 +74,30 @@ struct ttsb_cuda_allocator {
     void *user;
 };
 
+/* All may go when ttsb_cuda_upload has returned, but `stream` and what `user`
+ * points to, which stay until the upload is over, and device memory and the
+ * allocator's `user`, which stay as long as the image. */
 struct ttsb_cuda_options {
     uint32_t struct_size;
     uint32_t flags;     /* TTSB_CUDA_..., or-ed */
     uint32_t path;      /* enum ttsb_cuda_path */
     uint32_t slots;     /* of pinned memory, 2 to 64; 0: 8 */
     uint64_t slot_size; /* bytes, a multiple of 65,536 up to 1 GiB; 0: 4 MiB */
-    uint32_t threads;   /* that fill slots, 1 to 64; 0: by the processors */
+    uint32_t threads;   /* that fill slots, 1 to 64; 0: processors, 6 at most */
     uint32_t reserved;  /* 0 */
     void *stream; /* a cudaStream_t of the current device; NULL: one of ours */
     /* The file the blob was opened from, for READ and DIRECT, which read it
-     * again; its first 4096 bytes must be the blob's. NULL: AUTO does without
-     * those two. */
+     * again; it must be a blob of the same root. NULL: AUTO does without those
+     * two. */
     const char *file;
     /* By group: the caller's device memory, of the group's size and aligned to
-     * 256 (or to group.align if that is more); NULL entries, and a NULL table,
-     * leave it to the allocator. */
+     * 256 (or to group.align if that is more), as what is allocated here is;
+     * NULL entries, and a NULL table, leave it to the allocator. */
     void *const *memory;
     const struct ttsb_cuda_allocator *allocator; /* NULL: cudaMalloc */
     /* Told of the advance, from one of the upload's threads, never from two at
-     * a time; anything but 0 cancels the upload (TTSB_CANCELLED). */
+     * a time; anything but 0 cancels the upload (TTSB_CANCELLED). It must not
+     * wait for the upload. */
     int (*progress)(void *user, uint64_t bytes_done, uint64_t bytes);
     void *user;
 };
@@ -95,8 +109,11 @@ struct ttsb_cuda_options {
  * host group's base is its address in the blob.
  *
  * Fails with TTSB_BAD_ARGUMENT (a NULL, an option out of its range, memory that
- * is not aligned), TTSB_NO_MEMORY, TTSB_DEVICE_MEMORY, and, unless ASYNC, with
- * what ttsb_cuda_wait can return. */
+ * is not aligned), TTSB_NO_MEMORY (on the host; pinned, too),
+ * TTSB_DEVICE_MEMORY, TTSB_DEVICE_CALL, TTSB_DEVICE_COPY; of options.file with
+ * TTSB_WRONG_FILE, TTSB_SYSTEM_OPEN and what else of the system's group
+ * ttsb_open_fd returns; and, unless ASYNC, with what ttsb_cuda_wait can
+ * return. */
 TTSB_API int32_t ttsb_cuda_upload(struct ttsb_blob *blob,
                                   const struct ttsb_cuda_options *options,
                                   struct ttsb_cuda_image **image,
@@ -104,11 +121,12 @@ TTSB_API int32_t ttsb_cuda_upload(struct ttsb_blob *blob,
 
 /* Waits until this group's bytes are on the device, and proven if VERIFY was
  * asked for; any stream may then read them. Groups become ready in the order
- * of their indices. After a failure every call returns it. Fails with
- * TTSB_BAD_ARGUMENT, TTSB_OUT_OF_RANGE, TTSB_DEVICE_COPY (error->field is the
- * CUDA call and error->text has CUDA's own words), TTSB_DEVICE_MEMORY,
- * TTSB_SYSTEM_OPEN, TTSB_SYSTEM_READ, TTSB_DAMAGED_PIECE (VERIFY: names the
- * tensor), TTSB_DAMAGED_PADDING, TTSB_CANCELLED, TTSB_WRONG_FILE. */
+ * of their indices. After a failure every call returns it, the first that
+ * there was, of groups that were ready as well. Fails with TTSB_BAD_ARGUMENT,
+ * TTSB_OUT_OF_RANGE, TTSB_DEVICE_COPY and TTSB_DEVICE_CALL (error->field is the
+ * CUDA call and error->text has CUDA's own words), TTSB_SYSTEM_READ,
+ * TTSB_CANCELLED, and, with VERIFY, TTSB_DAMAGED_PIECE (names the tensors of
+ * the group) and TTSB_DAMAGED_PADDING. */
 TTSB_API int32_t ttsb_cuda_wait_group(struct ttsb_cuda_image *image,
                                       uint32_t group, struct ttsb_error *error);
 
@@ -117,7 +135,8 @@ TTSB_API int32_t ttsb_cuda_wait(struct ttsb_cuda_image *image,
                                 struct ttsb_error *error);
 
 /* Ends an upload under way as soon as the slots in flight are done, and does
- * not wait; later waits return TTSB_CANCELLED. From any thread. */
+ * not wait; later waits return TTSB_CANCELLED. One that is complete, or has
+ * failed, stays so. From any thread. NULL is fine. */
 TTSB_API void ttsb_cuda_cancel(struct ttsb_cuda_image *image);
 
 /* How an upload went. Times are nanoseconds of a clock that only runs forward,
@@ -129,7 +148,7 @@ struct ttsb_cuda_report {
     uint64_t pinned_bytes; /* host memory pinned at once, at most */
     uint32_t threads;      /* that filled slots */
     uint32_t slots;
-    uint64_t setup_ns;       /* until the first byte was asked for */
+    uint64_t setup_ns;       /* until all was allocated */
     uint64_t fill_ns;        /* threads' time filling slots */
     uint64_t wait_ns;        /* threads' time waiting for a slot's copy */
     uint64_t first_group_ns; /* until the first device group was ready */
@@ -149,12 +168,14 @@ TTSB_API int32_t ttsb_cuda_report(const struct ttsb_cuda_image *image,
 TTSB_API const void *const *
 ttsb_cuda_bases(const struct ttsb_cuda_image *image);
 
-/* Hashes the resident image's pieces on `stream` (a cudaStream_t; NULL: one of
- * ours) and waits: for an image that is there, at any time, as often as wanted
- * (scrubbing). Bit i of `bad` is piece i of the blob: `words` u32, at least
- * (piece_count + 31) / 32 of ttsb_info, or NULL; pieces of host groups are not
- * looked at. Fails with TTSB_BAD_ARGUMENT, TTSB_DEVICE_MEMORY,
- * TTSB_DEVICE_COPY, and TTSB_DAMAGED_PIECE: error->text names the first damaged
+/* Waits for the upload, hashes the image's pieces on `stream` (a cudaStream_t;
+ * NULL: one of ours) and waits for that: at any time, as often as wanted
+ * (scrubbing), from any thread. Bit i of `bad` is piece i of the blob: `words`
+ * u32, at least (piece_count + 31) / 32 of ttsb_info, or NULL; pieces of host
+ * groups are not looked at. Takes 24 bytes a piece on the device and pinned on
+ * the host while it runs. Fails with TTSB_BAD_ARGUMENT, TTSB_NO_MEMORY,
+ * TTSB_DEVICE_MEMORY, TTSB_DEVICE_COPY, TTSB_DEVICE_CALL, with the upload's
+ * failure, and with TTSB_DAMAGED_PIECE: error->text names the first damaged
  * tensors. What is not a piece, the padding, is not read on the device. */
 TTSB_API int32_t ttsb_cuda_verify(struct ttsb_cuda_image *image, void *stream,
                                   uint32_t *bad, uint64_t words,
@@ -162,18 +183,20 @@ TTSB_API int32_t ttsb_cuda_verify(struct ttsb_cuda_image *image, void *stream,
 
 struct DLManagedTensorVersioned;
 
-/* ttsb_dlpack (ttsb_dlpack.h) for the device: a tensor of the image, which
- * stays until the last of them is deleted, also after ttsb_cuda_release. Of a
- * host group it is the host's. Fails like ttsb_dlpack, and with the image's
- * failure if it is not ready. */
+/* ttsb_dlpack (ttsb_dlpack.h) for the device: a tensor of the image, whose
+ * memory stays until the last of them is deleted, also after
+ * ttsb_cuda_release. Waits for the tensor's group. Of a host group it is the
+ * host's. Fails like ttsb_dlpack and ttsb_cuda_wait_group. */
 TTSB_API int32_t ttsb_cuda_dlpack(struct ttsb_cuda_image *image,
                                   uint32_t tensor,
                                   struct DLManagedTensorVersioned **out,
                                   struct ttsb_error *error);
 
 /* Cancels what is under way, waits for it, and gives the device's memory and
- * the image back. No kernel may be reading it. NULL is fine. Cannot fail: what
- * the device says about it is not told. */
+ * the image back, the memory when the last tensor of ttsb_cuda_dlpack is
+ * deleted. No kernel may be reading it, and no other call on the image may be
+ * running. NULL is fine. Cannot fail: what the device says about it is not
+ * told. */
 TTSB_API void ttsb_cuda_release(struct ttsb_cuda_image *image);
 
 #ifdef __cplusplus
