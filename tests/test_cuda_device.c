@@ -61,7 +61,7 @@ static struct blob build(uint64_t revision)
     static const struct blob_group groups[GROUPS] = {
         {"first", TTSB_PLACE_DEVICE, 256},    {"table", TTSB_PLACE_HOST, 4096},
         {"second", TTSB_PLACE_DEVICE, 65536}, {"none", TTSB_PLACE_DEVICE, 256},
-        {"third", TTSB_PLACE_DEVICE, 512},
+        {"third", TTSB_PLACE_DEVICE, 256},
     };
     static const uint32_t group_of[6] = {0, 0, 1, 2, 3, 4};
     struct blob_tensor tensors[TENSORS] = {{0}};
@@ -134,7 +134,8 @@ static bool same_group(const struct device_case *c, uint32_t i)
         return base == NULL;
     if (g.place == TTSB_PLACE_HOST)
         return base == g.data;
-    return base != NULL && same_bytes(base, g.data, g.size);
+    return base != NULL && (uintptr_t)base % g.align == 0 &&
+           same_bytes(base, g.data, g.size);
 }
 
 static void expect_image(struct device_case *c)

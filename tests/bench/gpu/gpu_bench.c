@@ -36,7 +36,6 @@ static const char *device(struct gpu_worker *w, const struct gpu_request *r)
     if (e != cudaSuccess)
         return gpu_failed(w, "device", (int)e);
     gpu_reply_number("device", (uint64_t)number);
-    gpu_reply_number("cuda_toolkit", CUDART_VERSION);
     return NULL;
 }
 

@@ -65,12 +65,12 @@ class Bench:
         return time.time() + max(0, self.left() - 15) * part
 
 
-def first_line(argv):
+def first_line(argv, having=""):
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"unknown ({error})"
-    lines = done.stdout.strip().splitlines()
+    lines = [n for n in done.stdout.strip().splitlines() if having in n]
     return lines[0] if done.returncode == 0 and lines else "unknown"
 
 
@@ -92,6 +92,7 @@ def describe(bench, folder):
         "device (name, driver, PCIe generation now and most, lanes now and most,"
         " memory)": first_line(["nvidia-smi", f"--query-gpu={smi}",
                                 "--format=csv,noheader"]),
+        "toolkit": first_line(["nvcc", "--version"], "release"),
         "processors": f"{len(os.sched_getaffinity(0))} of {os.cpu_count()}, "
                       f"{processor()}",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
@@ -253,7 +254,6 @@ def run(bench, folder):
     reply = bench.worker.ask(command="device")
     if "error" in reply:
         sys.exit(f"no device: {reply['error']}")
-    bench.result["machine"]["CUDA toolkit"] = reply.get("cuda_toolkit")
     make_blobs(bench, folder)
     find_peers(bench)
     check_all(bench)
