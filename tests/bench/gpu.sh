@@ -7,7 +7,7 @@
 # that it needs; README.md says what, and what is measured.
 set -euo pipefail
 started=$(date +%s)
-out='' small='' minutes=9
+out='' small='' minutes=9 wrong=0
 while (($#)); do
     case $1 in
     --out) out=$(mkdir -p "$2" && cd "$2" && pwd) && shift ;;
@@ -100,6 +100,11 @@ elif ((code != 0)); then
     cat "$log"
     missing "gpu_bench ends with $code"
 fi
+if [[ -n ${TTSB_BENCH_DIR:-} && ! -d $TTSB_BENCH_DIR ]]; then
+    missing "TTSB_BENCH_DIR is no folder: $TTSB_BENCH_DIR"
+fi
+(cd "$build" && ./test_cuda_device) || wrong=1
 "$python" -B tests/bench/gpu/gpu_run.py --worker "$build/gpu_bench" \
     --make "$build/gpu_make" --out "$out" --minutes "$minutes" \
-    --started "$started" $small
+    --started "$started" ${small:+--small} || wrong=1
+exit $wrong

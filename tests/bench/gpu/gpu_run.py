@@ -13,6 +13,7 @@ import pathlib
 import platform
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -192,12 +193,14 @@ def series(bench, name, cache, end, rounds):
     samples = blob["series"][cache] = {row: [] for row in rows}
     draw = random.Random(f"{name} {cache}")
     for number in range(rounds):
-        if number >= 2 and time.time() > end or bench.left() < 5:
+        if number >= 2 and time.time() > end or number and bench.left() < 30:
             break
         for row in draw.sample(rows, len(rows)):
-            if not gt.errors(samples[row]):
+            if bench.left() < 5:
+                samples[row].append({"error": "the time was over"})
+            elif not gt.errors(samples[row]):
                 samples[row].append(measure(bench, blob, row, cache))
-    print(f"{name}, {cache}: {number + (time.time() <= end)} rounds, "
+    print(f"{name}, {cache}: {max(map(len, samples.values()))} rounds, "
           f"{bench.left():.0f} s left", flush=True)
 
 
@@ -295,6 +298,8 @@ def arguments():
 
 def main():
     bench = Bench(arguments())
+    # So that an end from outside removes the files, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
     holder = tempfile.mkdtemp(prefix="ttsb-bench-",
                               dir=os.environ.get("TTSB_BENCH_DIR"))
     try:
