@@ -240,6 +240,12 @@ class Request(unittest.TestCase):
             {"command": "upload", "file": "a b", "slots": 8}),
             "upload\tfile=a b\tslots=8")
 
+    def test_no_json(self):
+        worker = gpu_worker.Worker(
+            [sys.executable, "-c", "input(); print('hello', flush=True)"],
+            gpu_worker.as_line)
+        self.assertIn("said b'hello'", worker.ask(command="x")["error"])
+
     def test_patience(self):
         worker = gpu_worker.Worker(
             [sys.executable, "-c", "import sys; sys.stdin.read()"],

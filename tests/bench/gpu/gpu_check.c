@@ -7,6 +7,7 @@
  * after a flipped byte.
  */
 #include <cuda_runtime_api.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,43 +77,61 @@ static uint64_t count_bits(const uint32_t *bad, uint64_t words, uint64_t piece,
     return bits;
 }
 
-/* Flips a byte in the middle of `index`, asks, and flips it back. */
+/* What ttsb_cuda_verify says of a byte that is flipped and flipped back. */
+struct verdicts {
+    int32_t before;
+    int32_t during;
+    int32_t after;
+    uint64_t bits; /* named while it was flipped */
+    bool found;    /* the right one among them */
+};
+
+static const char *ask_flipped(struct checker *c, const struct ttsb_tensor *t,
+                               uint32_t *bad, struct verdicts *v)
+{
+    struct ttsb_info info = {.struct_size = sizeof(info)};
+    const uint8_t *middle = device_address(c, t) + t->size / 2;
+    uint64_t words;
+    ttsb_info(c->blob, &info);
+    words = (info.piece_count + 31) / 32;
+    v->before = ttsb_cuda_verify(c->image, NULL, NULL, 0, NULL);
+    if (flip(c, middle) != NULL)
+        return c->worker->text;
+    v->during = ttsb_cuda_verify(c->image, NULL, bad, words, NULL);
+    v->bits =
+        count_bits(bad, words, t->first_piece + t->size / 2 / 65536, &v->found);
+    if (flip(c, middle) != NULL)
+        return c->worker->text;
+    v->after = ttsb_cuda_verify(c->image, NULL, NULL, 0, NULL);
+    return NULL;
+}
+
+/* Flips a byte in the middle of tensor `index`, asks, and flips it back. */
 static const char *check_flip(struct checker *c, uint32_t index)
 {
     struct ttsb_info info = {.struct_size = sizeof(info)};
     struct ttsb_tensor t = {.struct_size = sizeof(t)};
-    uint64_t words, bits, piece;
-    int32_t before, during, after;
+    struct verdicts v = {0};
+    const char *failure;
     uint32_t *bad;
-    bool found;
     ttsb_info(c->blob, &info);
     ttsb_tensor_at(c->blob, index, &t, NULL);
-    words = (info.piece_count + 31) / 32;
-    piece = t.first_piece + t.size / 2 / 65536;
-    bad = calloc((size_t)words, sizeof(*bad));
+    bad = calloc((size_t)(info.piece_count + 31) / 32, sizeof(*bad));
     if (bad == NULL)
         abort();
-    before = ttsb_cuda_verify(c->image, NULL, NULL, 0, NULL);
-    if (flip(c, device_address(c, &t) + t.size / 2) != NULL)
-        goto out;
-    during = ttsb_cuda_verify(c->image, NULL, bad, words, NULL);
-    bits = count_bits(bad, words, piece, &found);
-    if (flip(c, device_address(c, &t) + t.size / 2) != NULL)
-        goto out;
-    after = ttsb_cuda_verify(c->image, NULL, NULL, 0, NULL);
+    failure = ask_flipped(c, &t, bad, &v);
     free(bad);
-    if (before == TTSB_OK && during == TTSB_DAMAGED_PIECE && bits == 1 &&
-        found && after == TTSB_OK)
+    if (failure != NULL)
+        return failure;
+    if (v.before == TTSB_OK && v.during == TTSB_DAMAGED_PIECE && v.bits == 1 &&
+        v.found && v.after == TTSB_OK)
         return NULL;
     snprintf(c->worker->text, sizeof(c->worker->text),
-             "a byte flipped in %s: %s before, %s during with %llu pieces "
-             "named%s, %s after",
-             t.name, ttsb_status_name(before), ttsb_status_name(during),
-             (unsigned long long)bits, found ? "" : ", not the right one",
-             ttsb_status_name(after));
-    return c->worker->text;
-out:
-    free(bad);
+             "a byte flipped in %s: %s before, %s during with %" PRIu64
+             " pieces named%s, %s after",
+             t.name, ttsb_status_name(v.before), ttsb_status_name(v.during),
+             v.bits, v.found ? "" : ", not the right one",
+             ttsb_status_name(v.after));
     return c->worker->text;
 }
 

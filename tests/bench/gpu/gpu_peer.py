@@ -10,6 +10,7 @@ allocates anew.
 Exit 77 where torch has no device."""
 import gc
 import json
+import os
 import sys
 import time
 
@@ -61,6 +62,9 @@ def load(torch, request):
 
 
 def main():
+    # What a library prints goes to stderr: stdout has nothing but replies.
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     import torch
     if not torch.cuda.is_available():
         print("gpu_peer: torch has no CUDA device", file=sys.stderr)
@@ -77,7 +81,7 @@ def main():
                 reply = load(torch, request)
         except Exception as error:  # told, and the next request is served
             reply = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(reply), flush=True)
+        print(json.dumps(reply), file=replies, flush=True)
     return 0
 
 

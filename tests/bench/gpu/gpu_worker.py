@@ -70,7 +70,10 @@ class Worker:
         line = self.line()
         if line is None:
             return self.died(f"gave no answer to {request['command']}")
-        return json.loads(line)
+        try:
+            return json.loads(line)
+        except ValueError:
+            return self.died(f"said {line[:80]!r}")
 
 
 def bench_worker(argv):
