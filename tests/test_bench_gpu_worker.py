@@ -80,7 +80,8 @@ class Worker(unittest.TestCase):
         self.assertNotIn("error", reply)
         self.assertEqual((reply["path"], reply["threads"], reply["slots"]),
                          ("read", 3, 4))
-        self.assertEqual(reply["pinned_bytes"], 4 * 65536)
+        # The ring, and what proving needs: some bytes for each piece.
+        self.assertIn(reply["pinned_bytes"] - 4 * 65536, range(65536))
         self.assertEqual(reply["pieces"], 200)
         for key in ("first_group_ns", "copy_ns", "total_ns"):
             self.assertGreater(reply[key], 0)
