@@ -28,7 +28,7 @@ bool fake_cuda_is_inside(void)
 static bool overlap(const uint8_t *a, size_t an, const void *b, size_t bn)
 {
     const uint8_t *p = b;
-    return a != NULL && a < p + bn && p < a + an;
+    return a != NULL && p != NULL && a < p + bn && p < a + an;
 }
 
 bool fake_in_flight(const void *address, size_t size)
