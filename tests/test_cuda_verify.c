@@ -145,6 +145,95 @@ static void damaged_file(void **state)
     upload_passed();
 }
 
+/* What no hash covers: behind a tensor, between two, a group's last byte. */
+static void damaged_padding(void **state)
+{
+    static const struct {
+        uint32_t tensor;
+        uint64_t at;
+    } rows[] = {{0, 3},   {1, 65000 - 256}, {5, 327780}, {5, 327935},
+                {7, 100}, {7, 65535},       {16, 50000}, {16, 61439}};
+    struct upload u;
+    (void)state;
+    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        for (uint32_t path = 1; path <= TTSB_CUDA_UNIFIED; path++) {
+            struct ttsb_cuda_options o;
+            struct ttsb_error error = {.struct_size = sizeof(error)};
+            struct ttsb_error host = {.struct_size = sizeof(host)};
+            struct ttsb_cuda_image *image;
+            upload_note("row %u path %u", i, path);
+            upload_open_damaged(&u, rows[i].tensor, rows[i].at);
+            o = upload_options(&u, path);
+            fake_cuda_reset(NULL);
+            o.flags = TTSB_CUDA_VERIFY;
+            assert_int_equal(ttsb_verify(u.blob, 1, NULL, &host),
+                             TTSB_DAMAGED_PADDING);
+            assert_int_equal(ttsb_cuda_upload(u.blob, &o, &image, &error),
+                             TTSB_DAMAGED_PADDING);
+            assert_int_equal(error.offset, host.offset);
+            assert_int_equal(error.found, 4);
+            assert_int_equal(fake_cuda_alive(), 0);
+            o.flags = 0;
+            assert_int_equal(ttsb_cuda_upload(u.blob, &o, &image, NULL),
+                             TTSB_OK);
+            ttsb_cuda_release(image);
+            upload_close(&u);
+        }
+    upload_passed();
+}
+
+/* Blobs with tensors that are absent, missing, aliases, or of size 0. */
+static void other_blobs(void **state)
+{
+    const struct blob_spec *specs[] = {blob_standard(), blob_partial(),
+                                       blob_small()};
+    const struct ttsb_open_options open = {.struct_size = sizeof(open),
+                                           .flags = TTSB_OPEN_PARTIAL};
+    (void)state;
+    for (uint32_t i = 0; i < 3; i++) {
+        struct ttsb_cuda_options o = {.struct_size = sizeof(o),
+                                      .flags = TTSB_CUDA_VERIFY};
+        struct blob b = blob_build(specs[i]);
+        struct ttsb_cuda_image *image;
+        struct ttsb_blob *blob;
+        upload_note("blob %u", i);
+        fake_cuda_reset(NULL);
+        assert_int_equal(ttsb_open_memory(b.bytes, b.size, &open, &blob, NULL),
+                         TTSB_OK);
+        assert_int_equal(ttsb_cuda_upload(blob, &o, &image, NULL), TTSB_OK);
+        assert_int_equal(ttsb_cuda_verify(image, NULL, NULL, 0, NULL), TTSB_OK);
+        ttsb_cuda_release(image);
+        ttsb_close(blob);
+        blob_release(&b);
+    }
+    upload_passed();
+}
+
+/* Tensors that have no bytes are refused as on the host. */
+static void absent_tensors(void **state)
+{
+    const struct ttsb_open_options open = {.struct_size = sizeof(open),
+                                           .flags = TTSB_OPEN_PARTIAL};
+    struct blob b = blob_build(blob_partial());
+    DLManagedTensorVersioned *tensor = (void *)&b;
+    struct ttsb_cuda_image *image;
+    struct ttsb_blob *blob;
+    (void)state;
+    assert_int_equal(ttsb_open_memory(b.bytes, b.size, &open, &blob, NULL),
+                     TTSB_OK);
+    assert_int_equal(ttsb_cuda_upload(blob, NULL, &image, NULL), TTSB_OK);
+    assert_int_equal(ttsb_cuda_dlpack(image, BLOB_ABSENT, &tensor, NULL),
+                     TTSB_ABSENT);
+    assert_null(tensor);
+    assert_int_equal(ttsb_cuda_dlpack(image, BLOB_LAST, &tensor, NULL),
+                     TTSB_MISSING);
+    assert_null(tensor);
+    ttsb_cuda_release(image);
+    ttsb_close(blob);
+    blob_release(&b);
+    upload_passed();
+}
+
 /* --- later --- */
 
 static uint8_t *byte_of(const struct ttsb_cuda_image *image,
@@ -320,6 +409,7 @@ static void shared_tensors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(damaged_padding),  TEST(other_blobs),   TEST(absent_tensors),
         TEST(hurt_on_its_way),  TEST(damaged_file),  TEST(scrubbing),
         TEST(verify_arguments), TEST(proven_by_two), TEST(shared_tensors),
     };
