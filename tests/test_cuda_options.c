@@ -212,9 +212,10 @@ static void second_device(void **state)
         int device = -1;
         upload_note("path %u", path);
         fake_cuda_reset(NULL);
-        o.flags = TTSB_CUDA_VERIFY;
+        o.flags = TTSB_CUDA_VERIFY | TTSB_CUDA_ASYNC;
         assert_int_equal(cudaSetDevice(1), cudaSuccess);
         image = start(&u, &o);
+        assert_int_equal(ttsb_cuda_wait(image, NULL), TTSB_OK);
         upload_check(&u, image);
         assert_int_equal(fake_cuda_of_device(1),
                          fake_cuda_counts().device +
@@ -222,6 +223,7 @@ static void second_device(void **state)
         /* Later, from a thread that has another one. */
         assert_int_equal(cudaSetDevice(0), cudaSuccess);
         assert_int_equal(ttsb_cuda_verify(image, NULL, NULL, 0, NULL), TTSB_OK);
+        assert_int_equal(fake_cuda_counts().elsewhere, 0);
         ttsb_cuda_release(image);
         assert_int_equal(cudaGetDevice(&device), cudaSuccess);
         assert_int_equal(device, 0);

@@ -2,7 +2,8 @@
  *
  * test_cuda_system.c - the system fails while an upload is under way.
  *
- * In: pread, pthread_create, malloc and calloc behind wrappers (the linker's
+ * In: pread, mincore, pthread_create, malloc and calloc behind wrappers (the
+ * linker's
  * --wrap) that fail on demand; files that are not the blob's. Out: a status
  * with errno and nothing alive, or, where the system is only slow or gives
  * fewer threads, the blob's bytes. Invariant: the fake device's own calls never
@@ -34,6 +35,7 @@ static struct {
     atomic_int read_errno;
     atomic_uint read_most; /* bytes that one read gives; 0: all */
     atomic_llong file_end; /* the file ends here since it was opened, or -1 */
+    atomic_int cold;       /* pages of 4 that are not in memory; -1: not told */
     atomic_uint threads;
     atomic_uint threads_fail_at; /* and all behind it */
     atomic_uint allocations;
@@ -42,6 +44,8 @@ static struct {
 
 ssize_t __real_pread(int fd, void *to, size_t size, off_t at);
 ssize_t __wrap_pread(int fd, void *to, size_t size, off_t at);
+int __real_mincore(void *address, size_t size, unsigned char *pages);
+int __wrap_mincore(void *address, size_t size, unsigned char *pages);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*run)(void *), void *user);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
@@ -66,6 +70,19 @@ ssize_t __wrap_pread(int fd, void *to, size_t size, off_t at)
     if (end >= 0 && at + (off_t)size > end)
         size = at < end ? (size_t)(end - at) : 0;
     return size == 0 ? 0 : __real_pread(fd, to, size, at);
+}
+
+/* Every fourth page, or more, is not in memory. */
+int __wrap_mincore(void *address, size_t size, unsigned char *pages)
+{
+    const int cold = fake_system.cold;
+    if (cold < 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    for (size_t i = 0; i < (size + 4095) / 4096; i++)
+        pages[i] = (int)(((uintptr_t)address / 4096 + i) % 4) >= cold;
+    return 0;
 }
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
@@ -102,6 +119,7 @@ static void fresh(void)
     fake_system.read_errno = EIO;
     fake_system.read_most = 0;
     fake_system.file_end = -1;
+    fake_system.cold = 0;
     fake_system.threads = 0;
     fake_system.threads_fail_at = 0;
     fake_system.allocations = 0;
@@ -242,6 +260,39 @@ static void direct_is_refused(void **state)
     fake_system.read_errno = EINVAL;
     assert_int_equal(upload(&u, &o, &image, &error), TTSB_SYSTEM_READ);
     assert_int_equal(error.system_errno, EINVAL);
+    upload_close(&u);
+    upload_passed();
+}
+
+/* Warm pages are copied, cold ones read, if there is a file to read. */
+static void chosen_by_pages(void **state)
+{
+    static const struct {
+        int cold;
+        bool file;
+        bool reads;
+    } rows[] = {{0, true, false}, {1, true, false},  {3, true, true},
+                {4, true, true},  {4, false, false}, {-1, true, false}};
+    struct upload u;
+    struct ttsb_error error;
+    struct ttsb_cuda_image *image;
+    (void)state;
+    upload_open(&u);
+    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct ttsb_cuda_options o = upload_options(&u, TTSB_CUDA_AUTO);
+        struct ttsb_cuda_report r = {.struct_size = sizeof(r)};
+        upload_note("row %u", i);
+        fresh();
+        fake_system.cold = rows[i].cold;
+        o.file = rows[i].file ? u.path : NULL;
+        assert_int_equal(upload(&u, &o, &image, &error), TTSB_OK);
+        assert_int_equal(ttsb_cuda_report(image, &r), TTSB_OK);
+        if (rows[i].reads) /* READ where O_DIRECT is refused */
+            assert_in_range(r.path, TTSB_CUDA_READ, TTSB_CUDA_DIRECT);
+        else
+            assert_int_equal(r.path, TTSB_CUDA_MAPPED);
+        check_and_release(&u, image);
+    }
     upload_close(&u);
     upload_passed();
 }
@@ -415,15 +466,11 @@ static void too_little_memory_later(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(reads_fail),
-        TEST(reads_are_short),
-        TEST(reads_are_done_again),
-        TEST(direct_is_refused),
-        TEST(file_becomes_shorter),
-        TEST(another_file),
-        TEST(too_few_threads),
-        TEST(too_little_memory),
-        TEST(too_little_memory_later),
+        TEST(reads_fail),           TEST(reads_are_short),
+        TEST(reads_are_done_again), TEST(direct_is_refused),
+        TEST(chosen_by_pages),      TEST(file_becomes_shorter),
+        TEST(another_file),         TEST(too_few_threads),
+        TEST(too_little_memory),    TEST(too_little_memory_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

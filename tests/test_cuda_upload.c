@@ -471,6 +471,58 @@ static void released_at_any_time(void **state)
     upload_passed();
 }
 
+/* Threads that wait for a group each; all are told, whatever the end. */
+struct waiter {
+    struct ttsb_cuda_image *image;
+    uint32_t group;
+    int32_t status;
+};
+
+static void *wait_for_group(void *user)
+{
+    struct waiter *w = user;
+    w->status = ttsb_cuda_wait_group(w->image, w->group, NULL);
+    return NULL;
+}
+
+static void many_waiters(void **state)
+{
+    enum { WAITERS = 4 };
+    const uint32_t runs = upload_runs(40, 12);
+    struct upload u;
+    (void)state;
+    upload_open(&u);
+    for (uint32_t i = 0; i < runs; i++) {
+        const struct fake_plan plan = {
+            .seed = i, .delay_us = 200, .lose_at = i % 3 == 1 ? 1 + i % 30 : 0};
+        struct ttsb_cuda_options o = upload_options(&u, TTSB_CUDA_MAPPED);
+        struct waiter w[WAITERS];
+        pthread_t threads[WAITERS];
+        struct ttsb_cuda_image *image;
+        int32_t all;
+        upload_note("run %u", i);
+        fake_cuda_reset(&plan);
+        o.flags = TTSB_CUDA_ASYNC;
+        image = start(&u, &o);
+        for (uint32_t k = 0; k < WAITERS; k++) {
+            w[k] = (struct waiter){image, (i + k * 3) % UPLOAD_GROUPS, -1};
+            assert_int_equal(
+                pthread_create(&threads[k], NULL, wait_for_group, &w[k]), 0);
+        }
+        if (i % 3 == 2)
+            ttsb_cuda_cancel(image);
+        for (uint32_t k = 0; k < WAITERS; k++)
+            pthread_join(threads[k], NULL);
+        all = ttsb_cuda_wait(image, NULL);
+        for (uint32_t k = 0; k < WAITERS; k++)
+            assert_true(w[k].status == TTSB_OK || w[k].status == all);
+        assert_int_equal(all == TTSB_OK, i % 3 == 0);
+        ttsb_cuda_release(image);
+    }
+    upload_close(&u);
+    upload_passed();
+}
+
 /* Two uploads of one blob, of two threads, do not know of each other. */
 static void *upload_alone(void *user)
 {
@@ -562,6 +614,7 @@ int main(void)
         TEST(cancelled_by_progress),
         TEST(cancelled_from_a_thread),
         TEST(released_at_any_time),
+        TEST(many_waiters),
         TEST(two_at_a_time),
         TEST(report),
     };

@@ -79,8 +79,9 @@ struct fake_counts {
     enum fake_call failed;      /* the call that failed first, or FAKE_ANY */
     int error;                  /* cudaError_t of it */
     uint32_t works;             /* done by streams */
-    uint32_t pageable;          /* copies from or to memory not pinned */
-    uint32_t device;            /* what is alive */
+    uint32_t elsewhere; /* ... asked for by a thread with another device */
+    uint32_t pageable;  /* copies from or to memory not pinned */
+    uint32_t device;    /* what is alive */
     uint32_t managed;
     uint32_t pinned;
     uint32_t registered;

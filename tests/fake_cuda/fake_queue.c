@@ -169,6 +169,7 @@ static void need_event(const struct CUevent_st *e)
 
 void fake_push(struct CUstream_st *q, const struct fake_work *work)
 {
+    fake.counts.elsewhere += q->device != fake_device();
     while (q->asked - q->done == FAKE_QUEUE)
         pthread_cond_wait(&fake.changed, &fake.lock);
     q->works[q->asked++ % FAKE_QUEUE] = *work;
