@@ -13,7 +13,6 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,51 +91,16 @@ static void in_memory(void **state)
     upload_passed();
 }
 
-/* A blob of groups that are all alike: 1 KiB on the host, or as many device
- * groups as one likes. */
-enum { MANY = 150 };
-
-struct many {
-    struct blob_group groups[MANY];
-    struct blob_tensor tensors[MANY];
-    char names[MANY][8];
-    struct blob_spec spec;
-};
-
-static struct ttsb_blob *open_many(uint16_t place, struct blob *b)
-{
-    static struct many m; /* too large for some stacks */
-    struct ttsb_blob *blob;
-    m.spec = *blob_small();
-    m.spec.groups = m.groups;
-    m.spec.tensors = m.tensors;
-    m.spec.group_count = MANY;
-    m.spec.tensor_count = MANY;
-    for (uint32_t i = 0; i < MANY; i++) {
-        snprintf(m.names[i], sizeof(m.names[i]), "g%03u", i);
-        m.groups[i] = (struct blob_group){m.names[i], place, 256};
-        m.tensors[i] = (struct blob_tensor){.name = m.names[i],
-                                            .group = i,
-                                            .dtype = TTSB_U8,
-                                            .rank = 1,
-                                            .dims = {i % 7 * 100}};
-    }
-    *b = blob_build(&m.spec);
-    assert_int_equal(ttsb_open_memory(b->bytes, b->size, NULL, &blob, NULL),
-                     TTSB_OK);
-    return blob;
-}
-
 static void many_groups(void **state)
 {
     struct blob b;
-    struct ttsb_blob *blob = open_many(TTSB_PLACE_DEVICE, &b);
+    struct ttsb_blob *blob = upload_open_many(TTSB_PLACE_DEVICE, &b);
     struct ttsb_cuda_image *image;
     const struct ttsb_cuda_options o = {
         .struct_size = sizeof(o), .flags = TTSB_CUDA_ASYNC | TTSB_CUDA_VERIFY};
     (void)state;
     assert_int_equal(ttsb_cuda_upload(blob, &o, &image, NULL), TTSB_OK);
-    for (uint32_t i = 0; i < MANY; i++) {
+    for (uint32_t i = 0; i < UPLOAD_MANY; i++) {
         const uint8_t *base = ttsb_cuda_bases(image)[i];
         assert_int_equal(ttsb_cuda_wait_group(image, i, NULL), TTSB_OK);
         if (i % 7 == 0)
@@ -154,7 +118,7 @@ static void many_groups(void **state)
 static void host_alone(void **state)
 {
     struct blob b;
-    struct ttsb_blob *blob = open_many(TTSB_PLACE_HOST, &b);
+    struct ttsb_blob *blob = upload_open_many(TTSB_PLACE_HOST, &b);
     (void)state;
     for (uint32_t i = 0; i < 4; i++) {
         struct ttsb_cuda_options o = {.struct_size = sizeof(o), .flags = i};

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -206,6 +207,39 @@ static void other_blobs(void **state)
         ttsb_close(blob);
         blob_release(&b);
     }
+    upload_passed();
+}
+
+/* Those that there is no room for in the text are counted. */
+static void many_damaged(void **state)
+{
+    const struct ttsb_cuda_options o = {.struct_size = sizeof(o)};
+    struct ttsb_error error = {.struct_size = sizeof(error)};
+    struct blob b;
+    struct ttsb_blob *blob = upload_open_many(TTSB_PLACE_DEVICE, &b);
+    struct ttsb_cuda_image *image;
+    const char *more;
+    uint32_t named = 0;
+    uint32_t bytes = 0;
+    (void)state;
+    assert_int_equal(ttsb_cuda_upload(blob, &o, &image, NULL), TTSB_OK);
+    for (uint32_t i = 0; i < UPLOAD_MANY; i++)
+        if (i % 7 != 0) {
+            *fake_cuda_bytes(ttsb_cuda_bases(image)[i]) ^= 1;
+            bytes++;
+        }
+    assert_int_equal(ttsb_cuda_verify(image, NULL, NULL, 0, &error),
+                     TTSB_DAMAGED_PIECE);
+    assert_int_equal(error.tensor, 1);
+    assert_non_null(strstr(error.text, "'g001', 'g002', 'g003'"));
+    for (const char *p = error.text; (p = strstr(p, "'g")) != NULL; p++)
+        named++;
+    more = strstr(error.text, " and ");
+    assert_non_null(more);
+    assert_int_equal(strtoul(more + 5, NULL, 10), bytes - named);
+    ttsb_cuda_release(image);
+    ttsb_close(blob);
+    blob_release(&b);
     upload_passed();
 }
 
@@ -409,9 +443,10 @@ static void shared_tensors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(damaged_padding),  TEST(other_blobs),   TEST(absent_tensors),
-        TEST(hurt_on_its_way),  TEST(damaged_file),  TEST(scrubbing),
-        TEST(verify_arguments), TEST(proven_by_two), TEST(shared_tensors),
+        TEST(damaged_padding), TEST(other_blobs),      TEST(many_damaged),
+        TEST(absent_tensors),  TEST(hurt_on_its_way),  TEST(damaged_file),
+        TEST(scrubbing),       TEST(verify_arguments), TEST(proven_by_two),
+        TEST(shared_tensors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

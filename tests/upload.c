@@ -59,6 +59,7 @@ static const struct blob_tensor tensors[] = {
 };
 
 static char note[160];
+static int files; /* open ones when the test began */
 
 void upload_note(const char *format, ...)
 {
@@ -78,6 +79,14 @@ static void on_signal(int number)
     raise(number);
 }
 
+static int open_files(void)
+{
+    int count = 0;
+    for (int fd = 0; fd < 256; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
 int upload_setup(void **state)
 {
     (void)state;
@@ -86,6 +95,7 @@ int upload_setup(void **state)
     alarm(60);
     upload_note("setup");
     fake_cuda_reset(NULL);
+    files = open_files();
     return 0;
 }
 
@@ -100,6 +110,8 @@ int upload_teardown(void **state)
     alarm(0);
     if (note[0] != 0)
         fprintf(stderr, "while: %s\n", note);
+    else if (open_files() != files)
+        return -1;
     return 0;
 }
 
@@ -162,10 +174,50 @@ void upload_open_damaged(struct upload *u, uint32_t tensor, uint64_t at)
     open_bytes(u);
 }
 
+struct ttsb_blob *upload_open_many(uint16_t place, struct blob *b)
+{
+    struct blob_group some[UPLOAD_MANY];
+    struct blob_tensor each[UPLOAD_MANY];
+    char names[UPLOAD_MANY][8];
+    struct blob_spec spec = *blob_small();
+    struct ttsb_blob *blob;
+    spec.groups = some;
+    spec.tensors = each;
+    spec.group_count = UPLOAD_MANY;
+    spec.tensor_count = UPLOAD_MANY;
+    for (uint32_t i = 0; i < UPLOAD_MANY; i++) {
+        snprintf(names[i], sizeof(names[i]), "g%03u", i % 1000);
+        some[i] = (struct blob_group){names[i], place, 256};
+        each[i] = (struct blob_tensor){.name = names[i],
+                                       .group = i,
+                                       .dtype = TTSB_U8,
+                                       .rank = 1,
+                                       .dims = {i % 7 * 100}};
+    }
+    *b = blob_build(&spec);
+    assert_int_equal(ttsb_open_memory(b->bytes, b->size, NULL, &blob, NULL),
+                     TTSB_OK);
+    return blob;
+}
+
+/* Whether the blob's mapping is still there. */
+static bool is_mapped(const struct upload *u)
+{
+    char line[512];
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof(line), maps) != NULL)
+        found |= strstr(line, u->path) != NULL;
+    fclose(maps);
+    return found;
+}
+
 void upload_close(struct upload *u)
 {
     ttsb_close(u->blob);
     blob_release(&u->bytes);
+    assert_false(is_mapped(u));
     unlink(u->path);
 }
 

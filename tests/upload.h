@@ -38,13 +38,18 @@ struct upload {
     uint64_t device_bytes; /* of all device groups */
 };
 
-/* A blob in a file in the current folder; upload_close closes it and gives all
- * back. */
+/* A blob in a file in the current folder; upload_close closes it, gives all
+ * back, and fails the test if the file is still mapped. */
 void upload_open(struct upload *u);
 
 /* The same with a wrong byte in this tensor, at `at`. */
 void upload_open_damaged(struct upload *u, uint32_t tensor, uint64_t at);
 void upload_close(struct upload *u);
+
+/* UPLOAD_MANY groups of this place, with a tensor each of i % 7 * 100 bytes;
+ * the caller closes the blob and releases *b. */
+enum { UPLOAD_MANY = 150 };
+struct ttsb_blob *upload_open_many(uint16_t place, struct blob *b);
 
 /* The options of this path: three slots of 64 KiB, two threads, the file. */
 struct ttsb_cuda_options upload_options(const struct upload *u, uint32_t path);
@@ -63,7 +68,8 @@ uint32_t upload_draw(uint32_t *seed);
 void upload_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* For cmocka_unit_test_setup_teardown: a fresh fake and no note; tells the note
- * of a test that did not come to upload_passed. */
+ * of a test that did not come to upload_passed, and fails one that left a file
+ * open. */
 int upload_setup(void **state);
 int upload_teardown(void **state);
 void upload_passed(void);
