@@ -67,6 +67,7 @@ void upload_note(const char *format, ...)
     va_start(args, format);
     vsnprintf(note, sizeof(note), format, args);
     va_end(args);
+    alarm(60);
 }
 
 static void on_signal(int number)
@@ -92,7 +93,6 @@ int upload_setup(void **state)
     (void)state;
     signal(SIGALRM, on_signal);
     signal(SIGABRT, on_signal);
-    alarm(60);
     upload_note("setup");
     fake_cuda_reset(NULL);
     files = open_files();

@@ -64,7 +64,8 @@ void upload_check(const struct upload *u, const struct ttsb_cuda_image *image);
 /* The next of a row of numbers from *seed. */
 uint32_t upload_draw(uint32_t *seed);
 
-/* What the test does now, told if it fails, hangs for a minute or crashes. */
+/* What the test does now, told if it fails, hangs for a minute from here or
+ * crashes. */
 void upload_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* For cmocka_unit_test_setup_teardown: a fresh fake and no note; tells the note
