@@ -58,7 +58,7 @@ struct fake_work {
     uint8_t *to_bytes;
     const uint8_t *from_bytes;
     uint64_t hash; /* of what is copied, when it was asked for */
-    int value;     /* of a fill; not 0: a copy that has no hash */
+    int value; /* of a fill; a check's device; not 0: a copy without a hash */
     struct CUevent_st *event;
     uint64_t turn; /* event->recorded, when it was asked for */
 };

@@ -61,6 +61,15 @@ static void delay(struct CUstream_st *q, uint32_t most)
         usleep(draw(q) % (how % 8 == 1 ? most : most / 16 + 1));
 }
 
+/* Memory of another device is not within reach. */
+static const uint8_t *reach(const struct kernel_piece *p, int device)
+{
+    const struct fake_range *r = fake_find(p->bytes, p->size);
+    if (r != NULL && r->memory == FAKE_ON_DEVICE && r->device != device)
+        fake_misuse("a piece on another device", p->bytes);
+    return fake_on_device(p->bytes, p->size);
+}
+
 static void check_pieces(const struct fake_work *w)
 {
     for (uint64_t i = 0; i < w->turn; i++) {
@@ -71,7 +80,7 @@ static void check_pieces(const struct fake_work *w)
         if (p.size == 0 || p.size > 65536 || (uintptr_t)p.bytes % 8 != 0)
             fake_misuse("a piece that is none", p.bytes);
         pthread_mutex_lock(&fake.lock);
-        bytes = fake_on_device(p.bytes, p.size);
+        bytes = reach(&p, w->value);
         (void)fake_on_device(w->to + p.number / 32 * 4, 4);
         pthread_mutex_unlock(&fake.lock);
         word = (uint32_t *)(void *)w->to_bytes + p.number / 32;
@@ -303,6 +312,7 @@ int kernel_cuda_check_pieces(const struct kernel_piece *pieces, uint64_t count,
     need_stream(stream);
     if (((struct CUstream_st *)stream)->device != fake_device())
         fake_misuse("a launch with another device current", stream);
+    w.value = ((struct CUstream_st *)stream)->device;
     w.from_bytes = fake_on_device(pieces, w.size);
     w.to_bytes = fake_on_device(bad, 4);
     if (count == 0)
