@@ -225,7 +225,7 @@ void ttsb_cuda_cancel(struct ttsb_cuda_image *image)
     struct ttsb_error error = {.struct_size = sizeof(error)};
     if (image == NULL)
         return;
-    ttsb__cuda_fail(&error, TTSB_CANCELLED, "ttsb_cuda_cancel", "so");
+    ttsb__cuda_fail(&error, TTSB_CANCELLED, "ttsb_cuda_cancel", NULL);
     ttsb__cuda_stop(image, &error);
 }
 

@@ -29,8 +29,12 @@ int32_t ttsb__cuda_fail(struct ttsb_error *error, int32_t status,
 {
     struct ttsb_error value = {.status = status, .tensor = TTSB_NO_TENSOR};
     snprintf(value.field, sizeof(value.field), "%s", call);
-    snprintf(value.text, sizeof(value.text), "%s: %s said: %s",
-             ttsb_status_text(status), call, words);
+    if (words == NULL)
+        snprintf(value.text, sizeof(value.text), "%s: by %s",
+                 ttsb_status_text(status), call);
+    else
+        snprintf(value.text, sizeof(value.text), "%s: %s said: %s",
+                 ttsb_status_text(status), call, words);
     ttsb__cuda_tell(error, &value);
     return status;
 }

@@ -95,7 +95,8 @@ struct ttsb_cuda_image {
 
 /* ---- cuda_error.c ---- */
 
-/* Fills *error, unless it is NULL, and returns error's status. */
+/* Fills *error, unless it is NULL, and returns `status`; `words` are what the
+ * call said, or NULL. */
 int32_t ttsb__cuda_fail(struct ttsb_error *error, int32_t status,
                         const char *call, const char *words);
 

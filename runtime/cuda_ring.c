@@ -237,8 +237,7 @@ static int32_t advance(struct ttsb_cuda_image *image,
     const uint64_t done = image->report.bytes + chunk->size;
     if (o->progress == NULL || o->progress(o->user, done, image->bytes) == 0)
         return TTSB_OK;
-    return ttsb__cuda_fail(error, TTSB_CANCELLED, "options->progress",
-                           "anything but 0");
+    return ttsb__cuda_fail(error, TTSB_CANCELLED, "options->progress", NULL);
 }
 
 /* Sees the oldest copy through; false if there will be no more. */
