@@ -6,12 +6,16 @@ import os
 import pathlib
 import random
 import struct
+import sys
 import tempfile
 import unittest
 
 import safetensors
 
 import checkpoints as ck
+
+sys.path.insert(0, str(ck.ROOT / "tests" / "reader"))
+import make_blob  # noqa: E402
 
 FEATURES_SPEC = ck.SPECS / "examples" / "features.yaml"
 FEATURES = ck.FIXTURES / "features" / "features.safetensors"
@@ -210,8 +214,11 @@ class Export(unittest.TestCase):
                           "out.safetensors", "part"])
 
     def test_reserved_name(self):
+        """No spec has such a name (E0503), but another writer's blob may."""
         self.made({"m": ("F32", [1], bytes(4)), "x": ("F32", [1], bytes(4))},
-                  lambda name: name.replace("m", "__metadata__"))
+                  lambda name: name.replace("m", "A_metadata__"))
+        raw = self.blob.read_bytes().replace(b"A_metadata__", b"__metadata__")
+        self.blob.write_bytes(make_blob.reseal(bytearray(raw)))
         _, err = self.export(code=3)
         self.assertIn("reserves", err)
         self.assertFalse(self.out.exists())

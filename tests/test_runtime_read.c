@@ -486,6 +486,8 @@ static void statuses(void **state)
         {7, "TTSB_WRONG_CONTRACT"},
         {8, "TTSB_WRONG_TYPE"},
         {9, "TTSB_OUT_OF_RANGE"},
+        {10, "TTSB_CANCELLED"},
+        {11, "TTSB_WRONG_FILE"},
         {20, "TTSB_TOO_SHORT"},
         {21, "TTSB_BAD_MAGIC"},
         {22, "TTSB_BAD_ENDIAN"},
@@ -520,6 +522,7 @@ static void statuses(void **state)
         {55, "TTSB_NO_MEMORY"},
         {70, "TTSB_DEVICE_MEMORY"},
         {71, "TTSB_DEVICE_COPY"},
+        {72, "TTSB_DEVICE_CALL"},
         {99, "TTSB_BUG"},
     };
     size_t next = 0;
