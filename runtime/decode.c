@@ -35,6 +35,21 @@ struct ttsb_disk_record ttsb__record(const struct ttsb_blob *blob,
     return r;
 }
 
+struct ttsb__spot ttsb__spot(const struct ttsb_blob *blob, uint32_t index)
+{
+    const uint8_t *p = blob->section[TTSB_SECTION_INDEX].bytes +
+                       (size_t)index * sizeof(struct ttsb_disk_record);
+    const uint32_t group =
+        load_u32(p + offsetof(struct ttsb_disk_record, group));
+    const uint8_t *g = blob->section[TTSB_SECTION_GROUPS].bytes +
+                       (size_t)group * sizeof(struct ttsb_disk_group);
+    return (struct ttsb__spot){
+        .flags = load_u32(p + offsetof(struct ttsb_disk_record, flags)),
+        .group_offset =
+            load_u64(p + offsetof(struct ttsb_disk_record, offset)) -
+            load_u64(g + offsetof(struct ttsb_disk_group, offset))};
+}
+
 struct ttsb_disk_group ttsb__group(const struct ttsb_blob *blob, uint32_t index)
 {
     const uint8_t *p = blob->section[TTSB_SECTION_GROUPS].bytes +

@@ -8,9 +8,9 @@
  */
 #include "ttsb_internal.h"
 
-static bool has_data(const struct ttsb_disk_record *r)
+static bool lacks_data(uint32_t flags)
 {
-    return (r->flags & (TTSB_RECORD_ABSENT | TTSB_RECORD_MISSING)) == 0;
+    return (flags & (TTSB_RECORD_ABSENT | TTSB_RECORD_MISSING)) != 0;
 }
 
 static bool fill_tensor(const struct ttsb_blob *blob, uint32_t index,
@@ -31,7 +31,7 @@ static bool fill_tensor(const struct ttsb_blob *blob, uint32_t index,
         .size = r.size,
         .first_piece = r.first_piece,
         .piece_count = ttsb__pieces(r.size),
-        .data = has_data(&r) ? blob->bytes + r.offset : NULL};
+        .data = lacks_data(r.flags) ? NULL : blob->bytes + r.offset};
     memcpy(t.dims, r.dims, sizeof(t.dims));
     return ttsb__fill(out, &t, sizeof(t));
 }
@@ -78,7 +78,7 @@ int32_t ttsb__presence(const struct ttsb_blob *blob, uint32_t index,
                                 .offset = r.offset,
                                 .field = "flags"};
     const char *name = ttsb__name(blob, r.name_offset);
-    if (has_data(&r))
+    if (!lacks_data(r.flags))
         return TTSB_OK;
     if (r.flags & TTSB_RECORD_ABSENT)
         return ttsb__fail(error, &fault,
@@ -209,12 +209,11 @@ int32_t ttsb_prefetch(const struct ttsb_blob *blob, uint32_t group,
 const void *ttsb_pointer(const struct ttsb_blob *blob, const void *base,
                          uint32_t tensor, uint64_t group_offset)
 {
-    struct ttsb_disk_record r;
+    struct ttsb__spot spot;
     if (blob == NULL || base == NULL || tensor >= blob->tensor_count)
         return NULL;
-    r = ttsb__record(blob, tensor);
-    if (!has_data(&r) ||
-        r.offset - ttsb__group(blob, r.group).offset != group_offset)
+    spot = ttsb__spot(blob, tensor);
+    if (lacks_data(spot.flags) || spot.group_offset != group_offset)
         return NULL;
     return (const uint8_t *)base + group_offset;
 }

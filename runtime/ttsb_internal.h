@@ -112,6 +112,13 @@ bool ttsb__refuse(struct ttsb__walk *w, struct ttsb__field field,
 
 struct ttsb_disk_record ttsb__record(const struct ttsb_blob *blob,
                                      uint32_t index);
+/* Of a record what bind asks, many times over. */
+struct ttsb__spot {
+    uint32_t flags;
+    uint64_t group_offset;
+};
+struct ttsb__spot ttsb__spot(const struct ttsb_blob *blob, uint32_t index);
+
 struct ttsb_disk_group ttsb__group(const struct ttsb_blob *blob,
                                    uint32_t index);
 struct ttsb_disk_const ttsb__const(const struct ttsb_blob *blob,
