@@ -248,11 +248,10 @@ TTSW_HD void body_xxh3_stripe(uint64_t acc[8], const uint8_t *p, uint32_t key)
     }
 }
 
-TTSW_HD uint64_t body_xxh3_long(const uint8_t *p, uint32_t n)
+/* The accumulators when all n bytes are in them, n above XXH3_SHORT. */
+TTSW_HD void body_xxh3_sum(uint64_t acc[8], const uint8_t *p, uint32_t n)
 {
     const uint32_t stripes = (n - 1) / XXH3_STRIPE;
-    uint64_t h = n * XXH3_PRIME64_1;
-    uint64_t acc[8];
     for (uint32_t i = 0; i < 8; i++)
         acc[i] = body_xxh3_start(i);
     for (uint32_t s = 0; s < stripes; s++) {
@@ -264,6 +263,13 @@ TTSW_HD uint64_t body_xxh3_long(const uint8_t *p, uint32_t n)
             acc[i] = body_xxh3_scramble(acc[i], i);
     }
     body_xxh3_stripe(acc, p + n - XXH3_STRIPE, XXH3_LAST);
+}
+
+TTSW_HD uint64_t body_xxh3_long(const uint8_t *p, uint32_t n)
+{
+    uint64_t h = n * XXH3_PRIME64_1;
+    uint64_t acc[8];
+    body_xxh3_sum(acc, p, n);
     for (uint32_t i = 0; i < 4; i++)
         h += body_xxh3_merge(acc[2 * i], acc[2 * i + 1], i);
     return body_xxh3_avalanche(h);
