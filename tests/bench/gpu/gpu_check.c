@@ -54,16 +54,22 @@ static const char *check_tensor(struct checker *c, uint32_t index)
     return NULL;
 }
 
+/* The byte is read back because a pageable copy may return before the device
+ * has it, and the check runs on a stream that does not wait for copies. */
 static const char *flip(struct checker *c, const uint8_t *address)
 {
-    uint8_t byte;
+    uint8_t byte, back = 0;
     /* The image is read-only for everybody but who damages it. */
     void *target = (void *)(uintptr_t)address;
     cudaError_t e = cudaMemcpy(&byte, address, 1, cudaMemcpyDeviceToHost);
     byte ^= 0x10;
     if (e == cudaSuccess)
         e = cudaMemcpy(target, &byte, 1, cudaMemcpyHostToDevice);
-    return e == cudaSuccess ? NULL : gpu_failed(c->worker, "flip", (int)e);
+    if (e == cudaSuccess)
+        e = cudaMemcpy(&back, address, 1, cudaMemcpyDeviceToHost);
+    if (e != cudaSuccess)
+        return gpu_failed(c->worker, "flip", (int)e);
+    return back == byte ? NULL : "a byte that was flipped is not";
 }
 
 /* Bits that are set, and whether the one of `piece` is. */
@@ -91,17 +97,20 @@ static const char *ask_flipped(struct checker *c, const struct ttsb_tensor *t,
 {
     struct ttsb_info info = {.struct_size = sizeof(info)};
     const uint8_t *middle = device_address(c, t) + t->size / 2;
+    const char *failure;
     uint64_t words;
     ttsb_info(c->blob, &info);
     words = (info.piece_count + 31) / 32;
     v->before = ttsb_cuda_verify(c->image, NULL, NULL, 0, NULL);
-    if (flip(c, middle) != NULL)
-        return c->worker->text;
+    failure = flip(c, middle);
+    if (failure != NULL)
+        return failure;
     v->during = ttsb_cuda_verify(c->image, NULL, bad, words, NULL);
     v->bits =
         count_bits(bad, words, t->first_piece + t->size / 2 / 65536, &v->found);
-    if (flip(c, middle) != NULL)
-        return c->worker->text;
+    failure = flip(c, middle);
+    if (failure != NULL)
+        return failure;
     v->after = ttsb_cuda_verify(c->image, NULL, NULL, 0, NULL);
     return NULL;
 }
