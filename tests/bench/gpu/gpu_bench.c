@@ -92,8 +92,10 @@ int main(void)
     char *line = NULL;
     size_t room = 0;
     int device_number = 0;
-    if (cudaGetDevice(&device_number) != cudaSuccess) {
-        fprintf(stderr, "gpu_bench: no CUDA device\n");
+    const cudaError_t e = cudaGetDevice(&device_number);
+    if (e != cudaSuccess) {
+        fprintf(stderr, "gpu_bench: no CUDA device: %s\n",
+                cudaGetErrorString(e));
         return SKIPPED;
     }
     while (getline(&line, &room, stdin) > 0) {
