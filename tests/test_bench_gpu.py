@@ -11,6 +11,7 @@ import io
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -44,6 +45,8 @@ for line in sys.stdin:
     elif command == "upload":
         if r["path"] == "register" and mode == "refuses":
             reply["error"] = "no windows here"
+        elif mode == "hangs" and "3.4g" in r["file"]:
+            sys.stdin.read()
         elif r["path"] == "direct" and mode == "dies":
             sys.exit(3)
         else:
@@ -182,7 +185,7 @@ class Table(unittest.TestCase):
 
 
 class Driver(unittest.TestCase):
-    def drive(self, mode, code=0, peer=PEER):
+    def drive(self, mode, code=0, peer=PEER, more=()):
         with tempfile.TemporaryDirectory() as folder:
             place = pathlib.Path(folder)
             (place / "fake.py").write_text(FAKE)
@@ -191,7 +194,7 @@ class Driver(unittest.TestCase):
                 [sys.executable, "-B", FOLDER / "gpu_run.py", "--make", MAKE,
                  "--out", place / "out", "--small", "--worker", sys.executable,
                  place / "fake.py", mode, "--peer", sys.executable,
-                 place / "peer.py"],
+                 place / "peer.py", *more],
                 capture_output=True, text=True,
                 env=os.environ | {"TTSB_BENCH_DIR": folder})
             self.assertEqual(done.returncode, code, done.stderr + done.stdout)
@@ -209,6 +212,41 @@ class Driver(unittest.TestCase):
         self.assertEqual(len(r["sweep"]), 33)
         self.assertEqual(r["blobs"]["small"]["bytes"], 5000 * 4096)
         self.assertIn("fastsafetensors: not installed (not there)", text)
+
+    def test_a_run_that_ends_early_says_so(self):
+        r, text = self.drive("well", more=("--minutes", "0", "--note", "N."))
+        self.assertIn("1g, warm: not measured: the time was over", text)
+        self.assertIn("- N.\n", text)
+        self.assertEqual(states(r)[0], "NOT MEASURED")
+        self.assertTrue(r["finished"])
+        self.assertNotIn("was ended", text)
+        self.assertIn("**This run was ended", gt.markdown(r | {"finished": False}))
+
+    def test_ended_from_outside(self):
+        """What was measured is there, and the models are not."""
+        with tempfile.TemporaryDirectory() as folder:
+            place = pathlib.Path(folder)
+            (place / "fake.py").write_text(FAKE)
+            (place / "peer.py").write_text(PEER)
+            run = subprocess.Popen(
+                [sys.executable, "-B", FOLDER / "gpu_run.py", "--make", MAKE,
+                 "--out", place / "out", "--small", "--worker", sys.executable,
+                 place / "fake.py", "hangs", "--peer", sys.executable,
+                 place / "peer.py"], stdout=subprocess.PIPE, text=True,
+                stderr=subprocess.DEVNULL, env=os.environ | {
+                    "TTSB_BENCH_DIR": folder})
+            with run.stdout:
+                for line in run.stdout:
+                    if line.startswith("1g, warm: "):
+                        run.send_signal(signal.SIGTERM)
+            self.assertEqual(run.wait(), 1)
+            r = json.loads((place / "out/gpu.json").read_text())
+            self.assertFalse(r["finished"])
+            self.assertIn("**This run was ended",
+                          (place / "out/gpu.md").read_text())
+            self.assertEqual(len(r["checks"]), 11)
+            self.assertEqual([p for p in place.iterdir() if
+                              p.name.startswith("ttsb-bench-")], [])
 
     def test_wrong_bytes_fail(self):
         r, text = self.drive("lies", code=1)
@@ -253,6 +291,12 @@ class Request(unittest.TestCase):
         self.assertIn("gave no answer", worker.ask(command="x")["error"])
         with contextlib.redirect_stderr(io.StringIO()):
             self.assertIsNone(worker.stop())
+
+    def test_no_longer_than_the_run(self):
+        worker = gpu_worker.Worker(
+            [sys.executable, "-c", "import sys; sys.stdin.read()"],
+            gpu_worker.as_line, until=0)
+        self.assertIn("gave no answer", worker.ask(command="x")["error"])
 
 
 if __name__ == "__main__":

@@ -48,10 +48,11 @@ class Bench:
     def __init__(self, options):
         self.options = options
         self.end = options.started + options.minutes * 60
-        self.worker = bench_worker(options.worker)
-        self.peer = peer_worker(options.peer) if options.peer else None
+        self.worker = bench_worker(options.worker, self.end)
+        self.peer = peer_worker(options.peer, self.end) if options.peer else None
         self.peers = {}
-        self.result = {"machine": {}, "notes": [], "blobs": {}, "sweep": {},
+        self.result = {"finished": False, "machine": {},
+                       "notes": list(options.note), "blobs": {}, "sweep": {},
                        "checks": []}
 
     def left(self):
@@ -109,7 +110,9 @@ def make_blobs(bench, folder):
     print(f"files in {folder}: {need / 1e9:.1f} GB needed, "
           f"{free / 1e9:.1f} GB free", flush=True)
     if free < need:
-        sys.exit("not enough room; TTSB_BENCH_DIR names another folder")
+        print("not enough room; TTSB_BENCH_DIR names another folder",
+              file=sys.stderr)
+        sys.exit(2)
     for name, (kind, size) in plans.items():
         blob, checkpoint = (folder / f"{name}.{end}"
                             for end in ("ttsb", "safetensors"))
@@ -181,6 +184,9 @@ def series(bench, name, cache, end, rounds):
     """Rounds of all rows, in an order drawn anew for each. A row that failed in
     the first round is not asked again: its error is in the table."""
     blob = bench.result["blobs"][name]
+    if bench.left() < 5:
+        bench.note(f"{name}, {cache}: not measured: the time was over")
+        return
     rows = [gt.PAGEABLE, *OURS, *(p for p in PEERS if p in bench.peers)]
     if cache == "warm":
         rows.insert(0, gt.LIMIT)
@@ -262,21 +268,29 @@ def run(bench, folder):
     check_all(bench)
     bench.worker.ask(command="limit", bytes=10 ** 9)
     describe(bench, folder)
+    save(bench)
     for name, part in (("1g", 0.2), ("3.4g", 0.3), ("small", 0.15)):
         series(bench, name, "warm", bench.share(part), 15)
+        save(bench)
     sweep(bench, bench.share(0.25))
     for name, part in (("1g", 0.3), ("3.4g", 0.6), ("small", 0.9)):
         series(bench, name, "cold", bench.share(part), 5)
+    bench.result["finished"] = True
 
 
-def write(bench):
+def save(bench):
+    """Also after each phase: a run that is ended leaves what it has measured."""
     out = bench.options.out
     out.mkdir(parents=True, exist_ok=True)
     (out / "gpu.json").write_text(json.dumps(bench.result, indent=1) + "\n")
     text = gt.markdown(bench.result)
     (out / "gpu.md").write_text(text)
-    print(text)
-    print(f"written to {out}: gpu.md, gpu.json")
+    return text
+
+
+def write(bench):
+    print(save(bench))
+    print(f"written to {bench.options.out}: gpu.md, gpu.json")
     wrong = [c for c in bench.result["checks"]
              if c.get("error") or c.get("different", 1) != 0]
     return 1 if wrong else 0
@@ -291,6 +305,8 @@ def arguments():
     p.add_argument("--out", type=pathlib.Path, required=True)
     p.add_argument("--small", action="store_true", help="100 MB in all")
     p.add_argument("--minutes", type=float, default=9)
+    p.add_argument("--note", action="append", default=[],
+                   help="a line for the table's notes")
     p.add_argument("--started", type=float, default=time.time(),
                    help="when the minutes began, seconds since 1970")
     return p.parse_args()

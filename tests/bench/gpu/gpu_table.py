@@ -250,6 +250,8 @@ def check_lines(result):
 def markdown(result):
     machine = result["machine"]
     lines = ["# The upload on a GPU", ""]
+    if not result.get("finished", True):
+        lines += ["**This run was ended before all was measured.**", ""]
     lines += [f"- {key}: {value}" for key, value in machine.items()]
     lines += ["", "GB = 1e9 bytes of payload. Ratios are of medians; a ratio to the limit",
               "of 1 is the pinned copy's time. Seconds begin before the file is opened",

@@ -17,8 +17,11 @@ def as_line(request):
 
 
 class Worker:
-    def __init__(self, argv, encode, patience=120):
+    def __init__(self, argv, encode, patience=120, until=None):
+        """`patience`: seconds for a reply, fewer where `until`, seconds since
+        1970, is nearer, so that a worker that hangs costs no run its results."""
         self.argv, self.encode, self.patience = argv, encode, patience
+        self.until = until
         self.process, self.rest = None, b""
 
     def start(self):
@@ -46,7 +49,10 @@ class Worker:
 
     def line(self):
         """The next line, or None: the worker has ended or takes too long."""
-        end = time.monotonic() + self.patience
+        patience = self.patience
+        if self.until is not None:
+            patience = min(patience, max(1, self.until - time.time()))
+        end = time.monotonic() + patience
         out = self.process.stdout.fileno()
         while b"\n" not in self.rest:
             left = end - time.monotonic()
@@ -76,9 +82,9 @@ class Worker:
             return self.died(f"said {line[:80]!r}")
 
 
-def bench_worker(argv):
-    return Worker(argv, as_line)
+def bench_worker(argv, until=None):
+    return Worker(argv, as_line, until=until)
 
 
-def peer_worker(argv):
-    return Worker(argv, json.dumps)
+def peer_worker(argv, until=None):
+    return Worker(argv, json.dumps, until=until)
