@@ -19,16 +19,16 @@
 int ttsb__cuda_enter(const struct ttsb_cuda_image *image)
 {
     int before = image->device;
-    cudaGetDevice(&before);
+    ttsb__cuda_forget(cudaGetDevice(&before));
     if (before != image->device)
-        cudaSetDevice(image->device);
+        ttsb__cuda_forget(cudaSetDevice(image->device));
     return before;
 }
 
 void ttsb__cuda_leave(const struct ttsb_cuda_image *image, int before)
 {
     if (before != image->device)
-        cudaSetDevice(before);
+        ttsb__cuda_forget(cudaSetDevice(before));
 }
 
 void ttsb__cuda_drop(struct ttsb_cuda_image *image)

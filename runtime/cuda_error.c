@@ -39,13 +39,18 @@ int32_t ttsb__cuda_fail(struct ttsb_error *error, int32_t status,
     return status;
 }
 
+void ttsb__cuda_forget(cudaError_t result)
+{
+    if (result != cudaSuccess)
+        cudaGetLastError();
+}
+
 int32_t ttsb__cuda_check(cudaError_t result, int32_t status, const char *call,
                          struct ttsb_error *error)
 {
     if (result == cudaSuccess)
         return TTSB_OK;
-    /* It is told here; the caller's next launch must not find it again. */
-    cudaGetLastError();
+    ttsb__cuda_forget(result); /* it is told here */
     return ttsb__cuda_fail(error, status, call, cudaGetErrorString(result));
 }
 

@@ -104,6 +104,10 @@ int32_t ttsb__cuda_fail(struct ttsb_error *error, int32_t status,
 int32_t ttsb__cuda_check(cudaError_t result, int32_t status, const char *call,
                          struct ttsb_error *error);
 
+/* What nobody can be told of, as of what gives back. CUDA keeps it for the
+ * thread otherwise, and the caller's next launch would find it. */
+void ttsb__cuda_forget(cudaError_t result);
+
 /* TTSB_BAD_ARGUMENT. */
 int32_t ttsb__cuda_bad(struct ttsb_error *error, const char *argument);
 

@@ -14,7 +14,7 @@
 
 static void free_ours(struct ttsb_cuda_image *image, uint32_t group)
 {
-    cudaFree(image->groups[group].owned);
+    ttsb__cuda_forget(cudaFree(image->groups[group].owned));
 }
 
 static void free_theirs(struct ttsb_cuda_image *image, uint32_t group)

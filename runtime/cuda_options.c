@@ -56,6 +56,8 @@ static const char *out_of_range(const struct ttsb_cuda_options *o)
         return "options->threads";
     if (o->reserved != 0)
         return "options->reserved";
+    if (o->stream == cudaStreamPerThread) /* each reader would have its own */
+        return "options->stream";
     if (o->file == NULL &&
         (o->path == TTSB_CUDA_READ || o->path == TTSB_CUDA_DIRECT))
         return "options->file";

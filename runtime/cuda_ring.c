@@ -375,19 +375,19 @@ int32_t ttsb__cuda_ring_open(struct ttsb_cuda_image *image,
 void ttsb__cuda_ring_close(struct ttsb_cuda_image *image)
 {
     if (image->stream != NULL)
-        cudaStreamSynchronize(image->stream);
+        ttsb__cuda_forget(cudaStreamSynchronize(image->stream));
     for (uint32_t i = 0; i < image->options.slots; i++) {
         struct ttsb__cuda_slot *slot = &image->slots[i];
         unpin(slot, NULL);
         if (slot->done != NULL)
-            cudaEventDestroy(slot->done);
+            ttsb__cuda_forget(cudaEventDestroy(slot->done));
         slot->done = NULL;
     }
     if (image->pinned != NULL)
-        cudaFreeHost(image->pinned);
+        ttsb__cuda_forget(cudaFreeHost(image->pinned));
     image->pinned = NULL;
     if (image->own_stream)
-        cudaStreamDestroy(image->stream);
+        ttsb__cuda_forget(cudaStreamDestroy(image->stream));
     image->own_stream = false;
     image->stream = NULL;
 }

@@ -219,15 +219,15 @@ void ttsb__cuda_proof_close(struct ttsb__cuda_proof *proof)
     if (proof == NULL)
         return;
     if (proof->stream != NULL)
-        cudaStreamSynchronize(proof->stream);
+        ttsb__cuda_forget(cudaStreamSynchronize(proof->stream));
     if (proof->done != NULL)
-        cudaEventDestroy(proof->done);
+        ttsb__cuda_forget(cudaEventDestroy(proof->done));
     if (proof->own_stream)
-        cudaStreamDestroy(proof->stream);
+        ttsb__cuda_forget(cudaStreamDestroy(proof->stream));
     if (proof->pieces != NULL)
-        cudaFreeHost(proof->pieces);
+        ttsb__cuda_forget(cudaFreeHost(proof->pieces));
     if (proof->device_pieces != NULL)
-        cudaFree(proof->device_pieces);
+        ttsb__cuda_forget(cudaFree(proof->device_pieces));
     free(proof->spans);
     free(proof);
 }

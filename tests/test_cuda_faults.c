@@ -105,6 +105,8 @@ static bool upload_once(const struct upload *u,
         assert_null(image);
         check_error(&error, status, plan);
     }
+    /* It is told, or was nothing: no later launch may find it. */
+    assert_int_equal(cudaGetLastError(), cudaSuccess);
     assert_int_equal(fake_cuda_alive(), 0);
     return status != TTSB_OK || fake_cuda_counts().failed != FAKE_ANY;
 }

@@ -70,6 +70,7 @@ static void out_of_range(void **state)
     REFUSED(slot_size, (UINT64_C(1) << 30) + 65536);
     REFUSED(threads, 65);
     REFUSED(reserved, 1);
+    REFUSED(stream, cudaStreamPerThread);
     REFUSED(allocator, &none);
     good.path = TTSB_CUDA_READ;
     REFUSED(file, NULL);
