@@ -56,7 +56,8 @@ enum ttsb_cuda_path {
     TTSB_CUDA_DIRECT = 3, /* ring, filled by pread around it (O_DIRECT) */
     /* Windows of a slot's size of the mapping, pinned, copied, unpinned: takes
      * no memory, and pinning costs more than copying. Not of a blob that begins
-     * within a page, and not twice at a time of one blob. */
+     * within a page, not twice at a time of one blob, and only on a device with
+     * cudaDevAttrHostRegisterReadOnlySupported (else TTSB_DEVICE_CALL). */
     TTSB_CUDA_REGISTER = 4,
     /* Into memory that host and device share (cudaMallocManaged, unless it is
      * the caller's), from the file if it is given. */
@@ -82,17 +83,22 @@ struct ttsb_cuda_options {
     uint32_t flags;     /* TTSB_CUDA_..., or-ed */
     uint32_t path;      /* enum ttsb_cuda_path */
     uint32_t slots;     /* of pinned memory, 2 to 64; 0: 8 */
-    uint64_t slot_size; /* bytes, a multiple of 65,536 up to 1 GiB; 0: 4 MiB */
+    uint64_t slot_size; /* bytes, a multiple of 65,536 up to 1 GiB; 0: 2 MiB */
     uint32_t threads;   /* that fill slots, 1 to 64; 0: processors, 6 at most */
     uint32_t reserved;  /* 0 */
-    void *stream; /* a cudaStream_t of the current device; NULL: one of ours */
+    /* A cudaStream_t of the current device, for the copies. NULL: one of ours,
+     * which waits for no other, not for the default stream either (that is
+     * cudaStreamLegacy here). Not cudaStreamPerThread. */
+    void *stream;
     /* The file the blob was opened from, for READ and DIRECT, which read it
      * again; it must be a blob of the same root. NULL: AUTO does without those
      * two. */
     const char *file;
     /* By group: the caller's device memory, of the group's size and aligned to
      * 256 (or to group.align if that is more), as what is allocated here is;
-     * NULL entries, and a NULL table, leave it to the allocator. */
+     * NULL entries, and a NULL table, leave it to the allocator. What the
+     * device still does with this memory, or the allocator's, must be on
+     * `stream` or over. With UNIFIED the host must reach it, too. */
     void *const *memory;
     const struct ttsb_cuda_allocator *allocator; /* NULL: cudaMalloc */
     /* Told of the advance, from one of the upload's threads, never from two at
