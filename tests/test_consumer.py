@@ -340,6 +340,28 @@ class ByMake(ByCMake, Package):
     generator = "Unix Makefiles"
 
 
+class Cuda(Package):
+    """The component `cuda`, where the package has it."""
+
+    def test_links(self):
+        if not list(self.prefix.rglob("ttsbCudaTargets.cmake")):
+            self.assertFalse(list(self.prefix.rglob("*ttsb_cuda*")))
+            self.skipTest("built without CUDA")
+        root = self.dir / "cuda"
+        root.mkdir()
+        (root / "CMakeLists.txt").write_text(
+            "cmake_minimum_required(VERSION 3.21)\nproject(upload LANGUAGES C)\n"
+            "find_package(ttsb REQUIRED COMPONENTS cuda)\nadd_executable(upload main.c)\n"
+            "target_link_libraries(upload PRIVATE ttsb::cuda)\n")
+        (root / "main.c").write_text(
+            "#include <ttsb_cuda.h>\nint main(void)\n{\n    struct ttsb_cuda_image *image;\n"
+            "    return ttsb_cuda_upload(0, 0, &image, 0) != TTSB_BAD_ARGUMENT;\n}\n")
+        run(CMAKE, "-S", root, "-B", root / "build", f"-DCMAKE_PREFIX_PATH={self.prefix}",
+            f"-DCMAKE_C_COMPILER={CC}", f"-DCMAKE_C_FLAGS={FLAGS}", env=environment())
+        run(CMAKE, "--build", root / "build", env=environment())
+        run(root / "build/upload")
+
+
 class Refused(Package):
     """Projects that do not configure, and what is said."""
 
@@ -362,12 +384,11 @@ class Refused(Package):
 
     def test_components(self):
         for component, why in (("nonsense", "none of cuda, compiler: nonsense"),
-                               ("cuda", "built without CUDA")):
-            if component == "cuda" and list(self.prefix.rglob("ttsbCudaTargets.cmake")):
-                continue
+                               ("cuda", "built without CUDA, or there is no CUDA toolkit")):
+            # With CUDA in the package it is the toolkit that there is none of.
             self.assertIn(why, self.configure(
                 f"find_package(ttsb REQUIRED COMPONENTS {component})", languages="C",
-                CMAKE_PREFIX_PATH=self.prefix))
+                CMAKE_DISABLE_FIND_PACKAGE_CUDAToolkit="ON", CMAKE_PREFIX_PATH=self.prefix))
 
     def add(self, words, **options):
         options.setdefault("TTSWC_EXECUTABLE", self.prefix / "bin/ttswc")
