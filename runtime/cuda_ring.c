@@ -374,7 +374,9 @@ int32_t ttsb__cuda_ring_open(struct ttsb_cuda_image *image,
 
 void ttsb__cuda_ring_close(struct ttsb_cuda_image *image)
 {
-    if (image->stream != NULL)
+    /* Behind the last chunk the stream has nothing of ours, and the caller, who
+     * knows, may have destroyed it. */
+    if (image->stream != NULL && image->finished < image->chunks)
         ttsb__cuda_forget(cudaStreamSynchronize(image->stream));
     for (uint32_t i = 0; i < image->options.slots; i++) {
         struct ttsb__cuda_slot *slot = &image->slots[i];

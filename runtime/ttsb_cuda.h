@@ -76,8 +76,9 @@ struct ttsb_cuda_allocator {
 };
 
 /* All may go when ttsb_cuda_upload has returned, but `stream` and what `user`
- * points to, which stay until the upload is over, and device memory and the
- * allocator's `user`, which stay as long as the image. */
+ * points to, which stay until ttsb_cuda_wait has returned TTSB_OK or the image
+ * is released, and device memory and the allocator's `user`, which stay as long
+ * as the image. */
 struct ttsb_cuda_options {
     uint32_t struct_size;
     uint32_t flags;     /* TTSB_CUDA_..., or-ed */

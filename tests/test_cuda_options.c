@@ -264,6 +264,35 @@ static void callers_stream(void **state)
     upload_passed();
 }
 
+/* The caller's stream may go when all is waited for, before the image does. */
+static void stream_goes_first(void **state)
+{
+    const uint32_t runs = upload_runs(50, 20);
+    struct upload u;
+    (void)state;
+    upload_open(&u);
+    for (uint32_t i = 0; i < runs; i++) {
+        struct ttsb_cuda_options o = upload_options(
+            &u, i % 2 == 0 ? TTSB_CUDA_MAPPED : TTSB_CUDA_UNIFIED);
+        struct ttsb_cuda_image *image;
+        cudaStream_t stream;
+        fake_cuda_reset(NULL);
+        assert_int_equal(
+            cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), 0);
+        o.stream = stream;
+        o.flags = TTSB_CUDA_ASYNC;
+        image = start(&u, &o);
+        assert_int_equal(ttsb_cuda_wait(image, NULL), TTSB_OK);
+        assert_int_equal(cudaStreamDestroy(stream), cudaSuccess);
+        upload_check(&u, image);
+        ttsb_cuda_release(image);
+        assert_int_equal(fake_cuda_counts().calls[FAKE_STREAM_SYNC], 0);
+        assert_int_equal(fake_cuda_alive(), 0);
+    }
+    upload_close(&u);
+    upload_passed();
+}
+
 static bool on_device(const struct upload *u, uint32_t i, struct ttsb_group *g)
 {
     *g = (struct ttsb_group){.struct_size = sizeof(*g)};
@@ -401,9 +430,11 @@ static void callers_allocator(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(out_of_range),   TEST(later_version),  TEST(nothing_given),
-        TEST(paths),          TEST(integrated),     TEST(second_device),
-        TEST(callers_stream), TEST(callers_memory), TEST(callers_allocator),
+        TEST(out_of_range),   TEST(later_version),
+        TEST(nothing_given),  TEST(paths),
+        TEST(integrated),     TEST(second_device),
+        TEST(callers_stream), TEST(stream_goes_first),
+        TEST(callers_memory), TEST(callers_allocator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
