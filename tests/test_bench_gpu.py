@@ -209,7 +209,7 @@ class Driver(unittest.TestCase):
         self.assertEqual(set(r["blobs"]["1g"]["series"]), {"warm", "cold"})
         warm = r["blobs"]["3.4g"]["series"]["warm"]
         self.assertEqual({len(s) for s in warm.values()}, {15})
-        self.assertEqual(len(r["sweep"]), 33)
+        self.assertEqual(len(r["sweep"]), 42)
         self.assertEqual(r["blobs"]["small"]["bytes"], 5000 * 4096)
         self.assertIn("fastsafetensors: not installed (not there)", text)
 

@@ -213,10 +213,10 @@ def series(bench, name, cache, end, rounds):
 def sweep_points():
     for path in ("mapped", "read"):
         for threads in (2, 4, 8):
-            for slots, size in ((8, 1), (8, 4), (8, 16), (32, 4)):
+            for slots, size in ((8, 1), (8, 2), (8, 4), (8, 16), (32, 4)):
                 yield path, threads, slots, size, "warm"
     for threads in (4, 8, 16):
-        for slots, size in ((8, 4), (8, 16), (32, 4)):
+        for slots, size in ((8, 2), (8, 4), (8, 16), (32, 4)):
             yield "direct", threads, slots, size, "cold"
 
 
