@@ -478,8 +478,8 @@ int main(void)
     test_pieces(&b);
     for (size_t k = 0; k < KERNELS; k++) {
         failures += b.failures[k];
-        printf("%s: %llu bytes, %u differences\n", kernel_name(k), b.bytes[k],
-               b.failures[k]);
+        printf("%s: %llu bytes, %u differences\n", kernel_name((enum kernel)k),
+               b.bytes[k], b.failures[k]);
     }
     need(&b, cudaFree(found));
     need(&b, cudaStreamDestroy(stream));
