@@ -184,18 +184,22 @@ class Table(unittest.TestCase):
         self.assertLess(text.index("| slow |"), text.index("| bad |"))
 
 
+def driver(place, mode, peer, more=()):
+    """The driver's command line, with workers of ours that are written there."""
+    (place / "fake.py").write_text(FAKE)
+    (place / "peer.py").write_text(peer)
+    return [sys.executable, "-B", FOLDER / "gpu_run.py", "--make", MAKE,
+            "--out", place / "out", "--small", "--worker", sys.executable,
+            place / "fake.py", mode, "--peer", sys.executable,
+            place / "peer.py", *more]
+
+
 class Driver(unittest.TestCase):
     def drive(self, mode, code=0, peer=PEER, more=()):
         with tempfile.TemporaryDirectory() as folder:
             place = pathlib.Path(folder)
-            (place / "fake.py").write_text(FAKE)
-            (place / "peer.py").write_text(peer)
             done = subprocess.run(
-                [sys.executable, "-B", FOLDER / "gpu_run.py", "--make", MAKE,
-                 "--out", place / "out", "--small", "--worker", sys.executable,
-                 place / "fake.py", mode, "--peer", sys.executable,
-                 place / "peer.py", *more],
-                capture_output=True, text=True,
+                driver(place, mode, peer, more), capture_output=True, text=True,
                 env=os.environ | {"TTSB_BENCH_DIR": folder})
             self.assertEqual(done.returncode, code, done.stderr + done.stdout)
             self.assertEqual(sorted(p.name for p in place.iterdir()),
@@ -226,13 +230,8 @@ class Driver(unittest.TestCase):
         """What was measured is there, and the models are not."""
         with tempfile.TemporaryDirectory() as folder:
             place = pathlib.Path(folder)
-            (place / "fake.py").write_text(FAKE)
-            (place / "peer.py").write_text(PEER)
             run = subprocess.Popen(
-                [sys.executable, "-B", FOLDER / "gpu_run.py", "--make", MAKE,
-                 "--out", place / "out", "--small", "--worker", sys.executable,
-                 place / "fake.py", "hangs", "--peer", sys.executable,
-                 place / "peer.py"], stdout=subprocess.PIPE, text=True,
+                driver(place, "hangs", PEER), stdout=subprocess.PIPE, text=True,
                 stderr=subprocess.DEVNULL, env=os.environ | {
                     "TTSB_BENCH_DIR": folder})
             with run.stdout:

@@ -282,15 +282,15 @@ static void proving_fails(void **state)
     upload_passed();
 }
 
-#define TEST(f)                                                                \
-    cmocka_unit_test_setup_teardown(f, upload_setup, upload_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(each_call_fails),     TEST(each_call_loses_the_device),
-        TEST(lost_while_it_works), TEST(first_and_second_of_a_kind),
-        TEST(nobody_waits),        TEST(proving_fails),
+        UPLOAD_TEST(each_call_fails),
+        UPLOAD_TEST(each_call_loses_the_device),
+        UPLOAD_TEST(lost_while_it_works),
+        UPLOAD_TEST(first_and_second_of_a_kind),
+        UPLOAD_TEST(nobody_waits),
+        UPLOAD_TEST(proving_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

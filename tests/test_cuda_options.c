@@ -424,17 +424,14 @@ static void callers_allocator(void **state)
     upload_passed();
 }
 
-#define TEST(f)                                                                \
-    cmocka_unit_test_setup_teardown(f, upload_setup, upload_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(out_of_range),   TEST(later_version),
-        TEST(nothing_given),  TEST(paths),
-        TEST(integrated),     TEST(second_device),
-        TEST(callers_stream), TEST(stream_goes_first),
-        TEST(callers_memory), TEST(callers_allocator),
+        UPLOAD_TEST(out_of_range),   UPLOAD_TEST(later_version),
+        UPLOAD_TEST(nothing_given),  UPLOAD_TEST(paths),
+        UPLOAD_TEST(integrated),     UPLOAD_TEST(second_device),
+        UPLOAD_TEST(callers_stream), UPLOAD_TEST(stream_goes_first),
+        UPLOAD_TEST(callers_memory), UPLOAD_TEST(callers_allocator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -565,27 +565,24 @@ static void report(void **state)
     upload_passed();
 }
 
-#define TEST(f)                                                                \
-    cmocka_unit_test_setup_teardown(f, upload_setup, upload_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(bytes_of_the_file),
-        TEST(in_memory),
-        TEST(many_groups),
-        TEST(host_alone),
-        TEST(crooked_memory),
-        TEST(every_shape),
-        TEST(groups_in_order),
-        TEST(first_group_at_once),
-        TEST(progress),
-        TEST(cancelled_by_progress),
-        TEST(cancelled_from_a_thread),
-        TEST(released_at_any_time),
-        TEST(many_waiters),
-        TEST(two_at_a_time),
-        TEST(report),
+        UPLOAD_TEST(bytes_of_the_file),
+        UPLOAD_TEST(in_memory),
+        UPLOAD_TEST(many_groups),
+        UPLOAD_TEST(host_alone),
+        UPLOAD_TEST(crooked_memory),
+        UPLOAD_TEST(every_shape),
+        UPLOAD_TEST(groups_in_order),
+        UPLOAD_TEST(first_group_at_once),
+        UPLOAD_TEST(progress),
+        UPLOAD_TEST(cancelled_by_progress),
+        UPLOAD_TEST(cancelled_from_a_thread),
+        UPLOAD_TEST(released_at_any_time),
+        UPLOAD_TEST(many_waiters),
+        UPLOAD_TEST(two_at_a_time),
+        UPLOAD_TEST(report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

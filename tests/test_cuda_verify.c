@@ -437,16 +437,14 @@ static void shared_tensors(void **state)
     upload_passed();
 }
 
-#define TEST(f)                                                                \
-    cmocka_unit_test_setup_teardown(f, upload_setup, upload_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(damaged_padding), TEST(other_blobs),      TEST(many_damaged),
-        TEST(absent_tensors),  TEST(hurt_on_its_way),  TEST(damaged_file),
-        TEST(scrubbing),       TEST(verify_arguments), TEST(proven_by_two),
-        TEST(shared_tensors),
+        UPLOAD_TEST(damaged_padding), UPLOAD_TEST(other_blobs),
+        UPLOAD_TEST(many_damaged),    UPLOAD_TEST(absent_tensors),
+        UPLOAD_TEST(hurt_on_its_way), UPLOAD_TEST(damaged_file),
+        UPLOAD_TEST(scrubbing),       UPLOAD_TEST(verify_arguments),
+        UPLOAD_TEST(proven_by_two),   UPLOAD_TEST(shared_tensors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

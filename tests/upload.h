@@ -75,6 +75,10 @@ int upload_setup(void **state);
 int upload_teardown(void **state);
 void upload_passed(void);
 
+/* An entry of cmocka's table, whose header the program includes. */
+#define UPLOAD_TEST(f)                                                         \
+    cmocka_unit_test_setup_teardown(f, upload_setup, upload_teardown)
+
 /* `many`, or `few` where TTSW_FEW is set: for slow builds. */
 uint32_t upload_runs(uint32_t many, uint32_t few);
 
